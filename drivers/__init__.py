@@ -1,0 +1,1 @@
+"""How to talk to modems and providers, and what the radio standards say. Never imports `bridge`."""
