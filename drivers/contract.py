@@ -1,0 +1,377 @@
+"""The seam between the bridge and whatever carries a text: a modem with its SIM, or an account at a provider.
+
+One driver instance is one *channel*. Rules for its author:
+
+ 1. A driver MUST NOT import `bridge`. It knows nothing of queues, policies or stores.
+ 2. `submit` MUST end in a `Receipt` or in one of three errors, which answer one question, *may I send again?*
+    `NotSent`: nothing left us. `Refused`: a definite no. `MaybeSent`: nobody knows.
+ 3. Once a byte that can cause a send may have left, a driver MUST NOT raise `NotSent`; when unsure, `MaybeSent`.
+ 4. A driver MUST NOT send anything twice by itself. Retries belong to the bridge.
+ 5. What the carrier says later about a `MaybeSent` MUST be offered as a `LateResult`, never credited to another submission.
+ 6. An incoming text or report MUST NOT be deleted, acknowledged or answered before `Sink.accept` has returned.
+ 7. If `Sink.accept` raises, the driver MUST offer the same event again later.
+ 8. `run` MUST keep the link alive until cancelled: reconnect, back off, and tell every change of state as `LinkChange`.
+ 9. `submit` MUST raise `NotSent` at once while the link is not up; a link that is down is not an attempt.
+10. One `submit` at a time: the bridge never calls it again before the last call ended.
+11. Whatever the peer sends, a driver SHOULD survive it, keep the raw form, and count it.
+12. Numbers and texts MUST NOT be logged above debug level, secrets never.
+
+The bridge owes the driver: the attempt is on disk before `submit` is called, and `accept` returns only when the event is.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import Protocol
+
+import msgspec
+
+__all__ = [
+    "Absent",
+    "CannotTell",
+    "Capabilities",
+    "Cause",
+    "Driver",
+    "Encoding",
+    "Event",
+    "Evidence",
+    "Found",
+    "Health",
+    "Incoming",
+    "IncomingKind",
+    "LateResult",
+    "LinkChange",
+    "LinkState",
+    "MaybeSent",
+    "NotSent",
+    "Part",
+    "Ports",
+    "Receipt",
+    "Reference",
+    "Refused",
+    "Sink",
+    "StatusReport",
+    "Submission",
+    "SubmitError",
+]
+
+
+# --- What is submitted ------------------------------------------------------------------------------------------------
+
+
+class Encoding(StrEnum):
+    """How user data is coded on the air (3GPP 23.038 §4)."""
+
+    GSM7 = "gsm7"
+    UCS2 = "ucs2"  # in practice UTF-16BE
+    BINARY = "binary"
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What one SMS-SUBMIT carries of a message.
+
+    `data`: for GSM7 one septet value (0-127) a byte, unpacked, escapes included; for UCS2 the UTF-16BE octets; for
+    BINARY the octets. `udh`: the user-data header's information elements without the length octet; empty for none.
+    """
+
+    number: int = 1
+    total: int = 1
+    encoding: Encoding
+    udh: bytes = b""
+    data: bytes
+
+
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
+    """What one acknowledgement answers: one part for a modem, one whole message for a provider."""
+
+    attempt_id: str  # ours, unique; a provider gets it as the client's reference
+    to: str  # "+48600700800", or a short code of digits
+    sender: str | None = None  # sender ID asked for; a modem cannot set it and ignores it
+    text: str | None = None  # the whole text, for drivers that take messages
+    part: Part | None = None  # for drivers that take parts
+    message_class: int | None = None  # 0 = flash, 1-3; None = no class
+    validity: int | None = None  # seconds left to live; None = the network's default
+    report: bool = True  # ask for a delivery report
+    reply_path: bool = False
+    reject_duplicates: bool = False
+    protocol_id: int = 0  # TP-PID, 23.040 §9.2.3.9
+    dcs: int | None = None  # TP-DCS given by the caller; None = from encoding and class
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """The carrier took the submission."""
+
+    reference: str  # TP-MR as decimal text, or the provider's id
+    tp_mr: int | None = None
+    raw: str = ""  # the answer as it came
+
+
+# --- May I send again? ------------------------------------------------------------------------------------------------
+
+
+class Cause(StrEnum):
+    """Whose fault it is. It decides what is done next, the number behind it only explains."""
+
+    DEST = "dest"  # this destination or this message
+    SIM = "sim"  # account or card: no credit, barred, PIN
+    NET = "net"  # network or coverage, will pass
+    MODEM = "modem"  # modem or firmware state
+    BUSY = "busy"  # not ready yet
+    MEM = "mem"  # storage full
+    BUG = "bug"  # our PDU or parameter is wrong
+    LINK = "link"  # the link to the carrier is down
+    DOUBT = "doubt"  # may have been sent
+
+
+class SubmitError(Exception):
+    """Base of the three ways a submission can end without a receipt.
+
+    `code`: stable word for machines ("cms_38", "no_prompt"). `cms`/`cme`: the modem's number where there is one.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str,
+        cause: Cause,
+        cms: int | None = None,
+        cme: int | None = None,
+        raw: str = "",
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code
+        self.cause = cause
+        self.cms = cms
+        self.cme = cme
+        self.raw = raw
+
+
+class NotSent(SubmitError):
+    """Nothing left us. `retry_after`: seconds the carrier asks for. `channel_unusable`: the whole channel is out."""
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str,
+        cause: Cause,
+        cms: int | None = None,
+        cme: int | None = None,
+        raw: str = "",
+        retry_after: float | None = None,
+        channel_unusable: bool = False,
+    ) -> None:
+        super().__init__(detail, code=code, cause=cause, cms=cms, cme=cme, raw=raw)
+        self.retry_after = retry_after
+        self.channel_unusable = channel_unusable
+
+
+class Refused(SubmitError):
+    """A definite no to this message. `everywhere`: no other channel would take it either."""
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str,
+        cause: Cause,
+        cms: int | None = None,
+        cme: int | None = None,
+        raw: str = "",
+        everywhere: bool = False,
+    ) -> None:
+        super().__init__(detail, code=code, cause=cause, cms=cms, cme=cme, raw=raw)
+        self.everywhere = everywhere
+
+
+class MaybeSent(SubmitError):
+    """In doubt. Evidence may still come: a `LateResult`, a `StatusReport`, or an answer to `look_up`."""
+
+
+# --- What comes back --------------------------------------------------------------------------------------------------
+
+
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    """Concatenation information element of a part (23.040 §9.2.3.24.1 and .8)."""
+
+    value: int
+    wide: bool  # 16-bit reference
+    total: int
+    number: int
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """Application port addressing (23.040 §9.2.3.24.3 and .4)."""
+
+    destination: int
+    source: int
+    wide: bool = True
+
+
+class IncomingKind(StrEnum):
+    TEXT = "text"
+    BINARY = "binary"  # 8-bit data or port addressed
+    WAP_PUSH = "wap_push"  # WAP push, MMS notifications among them
+    SILENT = "silent"  # type 0 short message
+    MWI = "mwi"  # message waiting indication without a text
+    SIM_DATA = "sim_data"  # meant for the card
+    UNDECODABLE = "undecodable"  # kept raw
+
+
+class Incoming(msgspec.Struct, frozen=True, kw_only=True):
+    """One incoming text, or one part of it."""
+
+    sim: str  # ICCID where known, else "imei:..." or the channel's name; a provider's account
+    pdu: str  # raw, upper-case hex; a provider's raw body
+    fingerprint: str  # SHA-256 of sim and PDU without read/unread state
+    slot: str | None = None  # "SM:3" storage and index; None when it came directly (+CMT)
+    twins: tuple[str, ...] = ()  # other slots that held the same PDU in the same listing
+    session: str = ""  # changes with each opening of the link
+    kind: IncomingKind = IncomingKind.TEXT
+    sender: str = ""  # "+4477...", national digits, or a name
+    sender_type: int = 0  # type-of-address octet
+    text: str | None = None
+    data: bytes = b""  # octets of binary content; for 8-bit text the bytes behind `text`
+    encoding: Encoding | None = None
+    message_class: int | None = None
+    protocol_id: int = 0
+    dcs: int = 0
+    reference: Reference | None = None
+    ports: Ports | None = None
+    replace_type: int | None = None  # 1-7, PID 41-47
+    service_centre: str = ""
+    sent_at: datetime | None = None  # service-centre time stamp, aware; None when broken
+    note: str = ""  # why it could not be decoded, or what was odd
+
+
+class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery report as it came. For a modem TP-MR, recipient and times; for a provider its reference."""
+
+    sim: str
+    pdu: str
+    fingerprint: str
+    tp_mr: int | None = None
+    recipient: str = ""
+    tp_st: int | None = None  # 23.040 §9.2.3.15
+    submitted_at: datetime | None = None  # SCTS: when the centre took the message
+    discharged_at: datetime | None = None
+    reference: str | None = None  # provider id
+    attempt_id: str | None = None  # when the report carries our own reference
+
+
+class LinkState(StrEnum):
+    DOWN = "down"  # no link; trying
+    STARTING = "starting"  # bring-up runs
+    UP = "up"  # ready to send and receive
+    BLOCKED = "blocked"  # link is there, sending is not possible until a person acts (PIN, barred SIM)
+
+
+class LinkChange(msgspec.Struct, frozen=True, kw_only=True):
+    state: LinkState
+    reason: str = ""  # a sentence with the remedy
+    code: str = ""  # stable word: "unplugged", "sim_pin_required", "not_a_modem" ...
+    imei: str = ""
+    iccid: str = ""
+    imsi: str = ""
+    model: str = ""
+    profile: str = ""
+    port: str = ""
+    reports: bool = True  # False: this modem gives no delivery reports
+
+
+class LateResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a submission that had ended in `MaybeSent`. Exactly one of the two is set."""
+
+    attempt_id: str
+    receipt: Receipt | None = None
+    error: SubmitError | None = None
+
+
+Event = Incoming | StatusReport | LinkChange | LateResult
+
+
+class Sink(Protocol):
+    async def accept(self, event: Event) -> None:
+        """Return only when the event is durable. Raising means: offer it again."""
+
+
+# --- What a driver is -------------------------------------------------------------------------------------------------
+
+
+class Takes(Enum):
+    PART = "part"
+    MESSAGE = "message"
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    takes: Takes = Takes.PART
+    encodings: frozenset[Encoding] = frozenset(Encoding)
+    classes: bool = True  # message classes, flash
+    validity: bool = True
+    reports: bool = True
+    sender: bool = False  # the sender ID can be chosen
+    own_udh: bool = True  # the caller's own user-data header
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """How a doubt can be resolved on this channel, strongest first in the bridge's eyes."""
+
+    late_result: bool = False  # the answer may still come on the same line
+    report: bool = False  # a delivery report proves the send
+    look_up: bool = False  # `look_up` can tell
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    receipt: Receipt
+
+
+class Absent(msgspec.Struct, frozen=True):
+    """Proof that the carrier does not have it."""
+
+
+class CannotTell(msgspec.Struct, frozen=True, kw_only=True):
+    reason: str = ""
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot for people. None = not known."""
+
+    state: LinkState
+    reason: str = ""
+    model: str = ""
+    firmware: str = ""
+    imei: str = ""
+    iccid: str = ""
+    imsi: str = ""
+    operator: str = ""
+    registration: str = ""  # "home", "roaming", "denied", "searching" ...
+    signal_dbm: int | None = None
+    storage_used: int | None = None
+    storage_size: int | None = None
+    service_centre: str = ""
+    profile: str = ""
+    port: str = ""
+    errors_in_row: int = 0
+    leniencies: dict[str, int] = msgspec.field(default_factory=dict)  # odd things we forgave, counted
+
+
+class Driver(Protocol):
+    """One channel."""
+
+    capabilities: Capabilities
+    evidence: Evidence
+
+    async def run(self, sink: Sink) -> None:
+        """Keep the link alive until cancelled."""
+
+    async def submit(self, submission: Submission) -> Receipt:
+        """Hand one submission to the carrier. Raises `NotSent`, `Refused` or `MaybeSent`."""
+
+    async def look_up(self, submission: Submission) -> Found | Absent | CannotTell:
+        """Ask the carrier whether it has the submission."""
+
+    async def health(self) -> Health:
+        """What is known now, without disturbing traffic."""
