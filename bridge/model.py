@@ -1,0 +1,332 @@
+"""What the bridge remembers: orders, attempts, what came in. Pure values.
+
+Instants are integer milliseconds since 1970 UTC, everywhere behind the rim; the API writes them as RFC 3339. An integer
+cannot be naive, sorts in any database, and costs nothing to compare.
+
+Identifiers are 63-bit integers that grow with time (43 bits of milliseconds, 20 bits of sequence), so the newest row
+always lands at the end of its table. Outside they are shown with a prefix: `msg_0c1vk5h7e8g00`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from random import Random
+
+import msgspec
+
+from drivers.contract import Encoding, Health, IncomingKind
+
+__all__ = [
+    "ANY_CHANNEL",
+    "ApiKey",
+    "Attempt",
+    "AttemptState",
+    "Batch",
+    "ChannelSnapshot",
+    "DoubtPolicy",
+    "EventRow",
+    "Idempotency",
+    "Ids",
+    "Inbound",
+    "Kind",
+    "Message",
+    "Received",
+    "Report",
+    "Scope",
+    "Status",
+    "parse_id",
+    "show_id",
+]
+
+Instant = int  # milliseconds since 1970-01-01T00:00:00Z
+
+ANY_CHANNEL = "*"  # the queue from which every channel may be served; a channel's own queue bears its name
+LOCAL_CLIENT = 0  # the operator at the machine itself, over the service's private socket
+
+
+class Status(StrEnum):
+    """Where a message stands. The legal moves are in `bridge.states`."""
+
+    QUEUED = "queued"  # shown as "scheduled" while its time lies ahead
+    SENDING = "sending"  # a part is armed or on the air
+    RETRY_WAIT = "retry_wait"  # proof that nothing was sent; tried again at due_at
+    IN_DOUBT = "in_doubt"  # a part may have been sent
+    SENT = "sent"  # every part accepted; reports may follow
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    SENT_NO_REPORT = "sent_no_report"
+    UNKNOWN = "unknown"  # the doubt was never resolved
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class AttemptState(StrEnum):
+    ARMED = "armed"  # permission to put it on the wire is on disk
+    ACCEPTED = "accepted"
+    REFUSED_SAFE = "refused_safe"  # proof that nothing was sent
+    REFUSED_FINAL = "refused_final"  # a definite no
+    IN_DOUBT = "in_doubt"
+    ACCEPTED_LATE = "accepted_late"  # the doubt was resolved: sent
+    REFUSED_LATE = "refused_late"  # the doubt was resolved: not sent
+    UNRESOLVED = "unresolved"  # the doubt was closed by policy
+
+
+class DoubtPolicy(StrEnum):
+    """What to do when nobody knows whether a text was sent."""
+
+    AT_MOST_ONCE = "at_most_once"  # never resend; closed as unknown at the deadline
+    AT_LEAST_ONCE = "at_least_once"  # resend, flagged, when the evidence window has passed
+    URGENT = "urgent"  # resend at once elsewhere, flagged
+
+
+class Kind(StrEnum):
+    TEXT = "text"
+    BINARY = "binary"
+    WAP_PUSH = "wap_push"
+
+
+class Scope(StrEnum):
+    """What an API key may do. Each contains the ones before it."""
+
+    READ = "read"
+    SEND = "send"
+    ADMIN = "admin"
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One text to one recipient, as ordered."""
+
+    id: int
+    client: int  # id of the API key that ordered it
+    to: str  # E.164 with "+", or a short code
+    created_at: Instant
+    due_at: Instant
+    kind: Kind = Kind.TEXT
+    text: str | None = None  # kind text
+    data: bytes | None = None  # kinds binary and wap_push
+    udh: bytes = b""  # the caller's own, or the push's, without length octet
+    encoding: Encoding = Encoding.GSM7  # decided at accept
+    parts: int = 1
+    batch: int | None = None
+    ref: str | None = None  # the client's own reference
+    sender: str | None = None
+    message_class: int | None = None
+    report: bool = True
+    priority: int = 0  # -128..127, higher goes first
+    policy: DoubtPolicy = DoubtPolicy.AT_LEAST_ONCE
+    channel: str | None = None  # asked for by the client; None = any
+    queue: str | None = ANY_CHANNEL  # where it waits; None = in no queue (claimed, sending or ended)
+    expires_at: Instant | None = None
+    concatenation: int = 0  # reference of its parts
+    wide_reference: bool = False  # 16 bits of it are used, else 8
+    reply_path: bool = False
+    reject_duplicates: bool = False
+    protocol_id: int = 0
+    dcs: int | None = None
+    status: Status = Status.QUEUED
+    code: str = ""  # stable word for why it is where it is
+    reason: str = ""  # the same as a sentence
+    tries: int = 0  # submissions that used up a try
+    possible_duplicate: bool = False
+    updated_at: Instant = 0
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One try of one part on one channel."""
+
+    id: int
+    message: int
+    part: int
+    channel: str
+    sim: str  # ICCID or what stands for it
+    recipient: str  # key for matching reports, see policy.correlation
+    armed_at: Instant
+    epoch: int  # start of the service that armed it: the fence
+    state: AttemptState = AttemptState.ARMED
+    deadline: Instant | None = None  # when the doubt is closed by policy
+    ended_at: Instant | None = None
+    reference: str | None = None  # TP-MR or the provider's id, as text
+    tp_mr: int | None = None
+    possible_duplicate: bool = False
+    code: str = ""
+    cms: int | None = None
+    detail: str = ""
+    listening: bool = False  # a report may still come
+    tp_st: int | None = None
+    report_fingerprint: str | None = None
+    reported_at: Instant | None = None
+    discharged_at: Instant | None = None
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    client: int
+    created_at: Instant
+    first: int  # its messages' ids lie between these two
+    last: int
+    count: int
+    ref: str | None = None
+
+
+class EventRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One move of a message, for its history."""
+
+    id: int
+    message: int
+    at: Instant
+    kind: str  # the status moved to, or "armed", "report", "late_result", "resend"
+    data: dict[str, str | int | bool | None] = msgspec.field(default_factory=dict)
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery report as stored. Without an attempt it is an orphan."""
+
+    id: int
+    channel: str
+    sim: str
+    pdu: str
+    fingerprint: str
+    received_at: Instant
+    tp_mr: int | None = None
+    recipient: str = ""
+    tp_st: int | None = None
+    submitted_at: Instant | None = None
+    discharged_at: Instant | None = None
+    reference: str | None = None
+    attempt: int | None = None
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    """One incoming PDU as stored, before and after it became part of an inbound message."""
+
+    id: int
+    channel: str
+    sim: str
+    fingerprint: str
+    pdu: str
+    received_at: Instant
+    slot: str | None = None
+    session: str = ""
+    sender: str = ""
+    kind: IncomingKind = IncomingKind.TEXT
+    text: str | None = None
+    data: bytes = b""
+    encoding: Encoding | None = None
+    reference: int | None = None  # of a concatenation; None = it stands alone
+    wide: bool = False
+    total: int = 1
+    number: int = 1
+    sent_at: Instant | None = None
+    inbound: int | None = None  # the message it became part of
+    note: str = ""
+
+
+class Inbound(msgspec.Struct, frozen=True, kw_only=True):
+    """An incoming message, whole or marked incomplete."""
+
+    id: int
+    channel: str
+    sim: str
+    sender: str
+    received_at: Instant
+    kind: IncomingKind = IncomingKind.TEXT
+    text: str | None = None
+    data: bytes = b""
+    encoding: Encoding | None = None
+    parts: int = 1
+    missing: tuple[int, ...] = ()
+    sent_at: Instant | None = None
+    message_class: int | None = None
+    port: int | None = None  # destination port of port-addressed data
+    replace_type: int | None = None  # 1-7: a later text of this type from this sender takes its place
+    replaces: int | None = None  # the message whose place it takes
+    in_reply_to: int | None = None
+    note: str = ""
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    name: str
+    scope: Scope
+    digest: bytes  # SHA-256 of the secret; the secret itself is shown once and kept nowhere
+    hint: str  # its first characters, to recognise it
+    created_at: Instant
+    revoked_at: Instant | None = None
+
+
+class ChannelSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A channel as people see it: what the driver knows of itself, and what the bridge does with it."""
+
+    id: str
+    driver: str
+    health: Health
+    code: str = ""  # stable word behind health.reason
+    since: Instant  # when the state was entered
+    busy: bool = False  # a submission is under way
+    backlog: int = 0  # messages assigned and not yet armed
+    accepted: int = 0  # submissions since the start, by outcome
+    refused: int = 0
+    in_doubt: int = 0
+    received: int = 0
+    paused_until: Instant | None = None
+
+
+class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer to be given again."""
+
+    client: int
+    key: str
+    digest: bytes  # SHA-256 of the canonical request
+    created_at: Instant
+    answer: bytes  # the first answer's body
+
+
+# --- Identifiers ------------------------------------------------------------------------------------------------------
+
+_SEQUENCE_BITS = 20
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's, so that nobody reads a 1 for an l
+_VALUES = {c: i for i, c in enumerate(_ALPHABET)}
+_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+
+
+class Ids:
+    """Makes identifiers that always grow. The first of each millisecond starts at a random sequence number."""
+
+    def __init__(self, now: Callable[[], Instant], random: Random, last: int = 0) -> None:
+        self._now = now
+        self._random = random
+        self._last = last
+
+    def next(self) -> int:
+        start = self._now() << _SEQUENCE_BITS
+        if start > self._last:
+            # Only the lower half, so that a burst within this millisecond has room.
+            self._last = start | self._random.getrandbits(_SEQUENCE_BITS - 1)
+        else:
+            self._last += 1
+        return self._last
+
+
+def show_id(prefix: str, number: int) -> str:
+    """`show_id("msg", 7)` -> "msg_0000000000007": 13 base-32 digits, so text order is time order."""
+    pairs = _PAIRS
+    return (
+        f"{prefix}_{_ALPHABET[number >> 60]}{pairs[number >> 50 & 1023]}{pairs[number >> 40 & 1023]}"
+        f"{pairs[number >> 30 & 1023]}{pairs[number >> 20 & 1023]}{pairs[number >> 10 & 1023]}{pairs[number & 1023]}"
+    )
+
+
+def parse_id(prefix: str, shown: str) -> int | None:
+    """The number behind a shown identifier, or None when it is not one of this kind."""
+    head, _, digits = shown.partition("_")
+    if head != prefix or len(digits) != 13:
+        return None
+    number = 0
+    for digit in digits:
+        value = _VALUES.get(digit)
+        if value is None:
+            return None
+        number = number << 5 | value
+    return number if number < 1 << 63 else None

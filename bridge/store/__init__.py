@@ -1,0 +1,252 @@
+"""The store in the business's verbs. Two implementations may exist; the business sees only this page.
+
+All changes go through `Store.write`: the work is a plain function of a `Changes`, run by the one writer in the next
+group commit, each in its own savepoint. The awaited result comes back only after COMMIT with full sync. If the work
+raises, its own changes are undone, the others' stand. Works are short and never wait for anything.
+
+Reads go through `Store.read`, on read-only connections, and see what is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from bridge.model import (
+    ApiKey,
+    Attempt,
+    AttemptState,
+    Batch,
+    EventRow,
+    Idempotency,
+    Inbound,
+    Instant,
+    Message,
+    Received,
+    Report,
+    Status,
+)
+
+__all__ = [
+    "Changes",
+    "MessageFilter",
+    "NewerDatabase",
+    "Store",
+    "StoreDamaged",
+    "StoreError",
+    "StoreFull",
+    "StoreInUse",
+    "View",
+]
+
+T = TypeVar("T")
+
+
+class StoreError(Exception):
+    """The store cannot do its work. The message says what to do."""
+
+
+class StoreFull(StoreError):
+    """The disk is full: nothing of this work was kept."""
+
+
+class StoreInUse(StoreError):
+    """Another process holds this database."""
+
+
+class StoreDamaged(StoreError):
+    """The database is damaged, or a commit or sync failed: stop, and check at the next start."""
+
+
+class NewerDatabase(StoreError):
+    """The database was written by a newer version of gsm-bridge."""
+
+
+class MessageFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Newest first. Fields that are None do not filter."""
+
+    client: int | None = None
+    statuses: tuple[Status, ...] = ()
+    to: str | None = None
+    ref: str | None = None
+    batch: int | None = None
+    before: int | None = None  # only ids below this one: the cursor
+    since: Instant | None = None
+    until: Instant | None = None
+    limit: int = 50
+
+
+class View(Protocol):
+    """What can be read, from inside a work or from outside."""
+
+    def message(self, id: int) -> Message | None: ...
+    def messages(self, wanted: MessageFilter) -> list[Message]: ...
+    def batch(self, id: int) -> Batch | None: ...
+    def batch_counts(self, batch: Batch) -> dict[Status, int]: ...
+    def attempts(self, message: int) -> list[Attempt]:
+        """Oldest first."""
+
+    def attempt(self, id: int) -> Attempt | None: ...
+    def history(self, message: int) -> list[EventRow]:
+        """Oldest first."""
+
+    def counts(self) -> dict[Status, int]:
+        """Messages by status. Costs a scan; for people and metrics, not for decisions."""
+
+    def queue_depth(self, now: Instant) -> tuple[int, int, Instant | None]:
+        """Messages due, messages waiting for a later time, and the due time of the oldest due one."""
+
+    def open_doubts(self) -> int: ...
+
+    def next_due(self, queues: Sequence[str], after: Instant) -> Instant | None:
+        """The earliest due time later than `after` in these queues. One index step a priority."""
+
+    def next_deadline(self) -> Instant | None:
+        """The earliest deadline of an attempt in doubt."""
+
+    def doubts_due(self, now: Instant, limit: int) -> list[Attempt]: ...
+    def doubts_of(self, sim: str) -> list[Attempt]:
+        """Attempts of this SIM that are in doubt or unresolved within the last 3 days, newest first."""
+
+    def listening(self, sim: str, tp_mr: int) -> list[Attempt]:
+        """Attempts of this SIM with this reference that a report may still be for, newest first."""
+
+    def listening_to(self, sim: str, recipient: str) -> list[Attempt]:
+        """The same for one recipient key, for modems whose TP-MR cannot be used. Scans the open ones of the SIM."""
+
+    def by_reference(self, channel: str, reference: str) -> Attempt | None: ...
+    def orphans(self, sim: str, tp_mr: int | None, since: Instant) -> list[Report]: ...
+    def reports(self, attempt: int) -> list[Report]: ...
+
+    def received_like(self, sim: str, fingerprint: str, since: Instant) -> list[Received]: ...
+    def received_parts(self, sim: str, sender: str, reference: int, wide: bool, total: int) -> list[Received]:
+        """Parts of this concatenation that belong to no inbound message yet, oldest first."""
+
+    def incomplete(self, before: Instant, limit: int) -> list[Received]:
+        """Parts received before this time that still wait for others."""
+
+    def inbound(self, id: int) -> Inbound | None: ...
+    def inbounds(
+        self, *, before: int | None = None, limit: int = 50, sender: str | None = None, channel: str | None = None
+    ) -> list[Inbound]:
+        """Newest first."""
+
+    def last_replaceable(self, sim: str, sender: str, replace_type: int) -> int | None: ...
+
+    def keys(self) -> list[ApiKey]: ...
+    def key_by_digest(self, digest: bytes) -> ApiKey | None: ...
+    def idempotent(self, client: int, key: str) -> Idempotency | None: ...
+    def meta(self, name: str) -> str | None: ...
+
+
+class Changes(View, Protocol):
+    """What can be changed. Every move of a message checks `bridge.states` and writes its history row."""
+
+    # accept
+    def add(self, messages: Sequence[Message]) -> None: ...
+    def add_batch(self, batch: Batch) -> None: ...
+    def remember(self, answer: Idempotency) -> None: ...
+    def next_concatenation(self, to: str) -> int:
+        """A reference (0-65535, counting up) that differs from the last ones used for this recipient; on disk."""
+
+    # queue
+    def claim(self, queue: str, now: Instant, limit: int) -> list[Message]:
+        """Take the most urgent due messages out of the queue: highest priority, then earliest due. They keep their
+        status and remember their queue, so that a restart puts them back (`recover`)."""
+
+    def release(self, message: int, queue: str, due_at: Instant, *, code: str = "", reason: str = "") -> bool:
+        """Put a claimed message back. False when it was cancelled meanwhile."""
+
+    # moves
+    def move(
+        self,
+        message: int,
+        new: Status,
+        now: Instant,
+        *,
+        code: str = "",
+        reason: str = "",
+        queue: str | None = None,
+        due_at: Instant | None = None,
+        tries: int | None = None,
+        possible_duplicate: bool | None = None,
+        event: str | None = None,
+        data: dict[str, str | int | bool | None] | None = None,
+    ) -> bool:
+        """Change a message's status. `queue`: where it waits from now on (None: nowhere). The history row bears the
+        status, or `event` when given. False, and nothing is written, when there is no such message or the move from
+        its present status is not legal; the caller knows what that means."""
+
+    def note(self, message: int, now: Instant, kind: str, data: dict[str, str | int | bool | None]) -> None:
+        """A history row without a move."""
+
+    # sending
+    def arm(self, attempt: Attempt) -> None:
+        """Insert the armed attempt. The message is moved to `sending` by the caller, in the same work."""
+
+    def end(
+        self,
+        attempt: int,
+        state: AttemptState,
+        now: Instant,
+        *,
+        reference: str | None = None,
+        tp_mr: int | None = None,
+        code: str = "",
+        cms: int | None = None,
+        detail: str = "",
+        deadline: Instant | None = None,
+        listening: bool = False,
+    ) -> bool:
+        """Give an attempt its outcome. False, and nothing is written, when the move is not legal."""
+
+    def reported(
+        self,
+        attempt: int,
+        *,
+        tp_st: int | None,
+        fingerprint: str,
+        at: Instant,
+        discharged_at: Instant | None,
+        listening: bool,
+    ) -> None: ...
+
+    def add_report(self, report: Report) -> None: ...
+    def assign_report(self, report: int, attempt: int) -> None: ...
+
+    # inbound
+    def add_received(self, received: Received) -> None: ...
+    def add_inbound(self, inbound: Inbound, received: Sequence[int]) -> None:
+        """Insert the message and tie its PDUs to it."""
+
+    # keys and housekeeping
+    def add_key(self, key: ApiKey) -> None: ...
+    def revoke_key(self, id: int, now: Instant) -> bool: ...
+    def set_meta(self, name: str, value: str) -> None: ...
+    def close_reports(self, now: Instant, limit: int) -> list[int]:
+        """Messages in `sent` that waited for a report past expiry + 24 h (7 days without expiry): moved to
+        `sent_no_report`. Also stops listening for attempts delivered an hour ago. Returns the ids moved."""
+
+    def expire(self, now: Instant, limit: int) -> list[int]:
+        """Waiting messages whose validity ended: moved to `expired`."""
+
+    def forget(self, before: Instant, limit: int) -> int:
+        """Idempotency keys older than `before` are dropped."""
+
+
+class Store(Protocol):
+    epoch: int  # raised by one at each opening; written into each attempt
+    recovered: Recovered  # what the opening found
+
+    async def write(self, work: Callable[[Changes], T]) -> T: ...
+    async def read(self, work: Callable[[View], T]) -> T: ...
+    async def close(self) -> None: ...
+
+
+class Recovered(msgspec.Struct, frozen=True, kw_only=True):
+    """What an unclean stop had left: claimed messages put back, armed attempts now in doubt."""
+
+    released: int = 0
+    in_doubt: tuple[int, ...] = ()  # attempt ids
