@@ -1,0 +1,314 @@
+"""What may be ordered: an `Order` becomes a `Message`, or complaints that say what, where and what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from bridge.model import ANY_CHANNEL, DoubtPolicy, Instant, Kind, Message
+from bridge.policy import numbers
+from drivers.contract import Encoding
+from drivers.gsm import PduError, coding, segments, udh
+
+__all__ = ["Body", "Complaint", "Defaults", "Order", "Rejected", "admit", "admit_all", "measure"]
+
+MAX_VALIDITY = 63 * 7 * 86_400  # seconds; the longest TP-VP, 23.040 §9.2.3.12.1
+MIN_VALIDITY = 60
+MAX_DEFERRED = 366 * 86_400_000  # a year ahead; further is a typing error more often than a plan
+
+
+class Complaint(msgspec.Struct, frozen=True, kw_only=True):
+    """`at`: the field ("to", "messages[3].text"). `code`: stable word. `detail`: what would be right, a sentence."""
+
+    at: str
+    code: str
+    detail: str
+
+
+class Rejected(Exception):
+    """The order cannot be taken; nothing of it was kept."""
+
+    def __init__(self, complaints: list[Complaint]) -> None:
+        super().__init__("; ".join(f"{c.at}: {c.detail}" for c in complaints))
+        self.complaints = complaints
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client asks for, for one recipient. None = the service's default."""
+
+    to: str
+    kind: Kind = Kind.TEXT
+    text: str | None = None  # the text; for a WAP push the words shown with the link
+    data: bytes | None = None  # kind binary
+    udh: bytes = b""  # kind binary: the caller's header, without its length octet
+    url: str | None = None  # kind wap_push
+    port: int | None = None  # application port the text or data is addressed to
+    source_port: int = 0
+    encoding: Encoding | None = None  # None: GSM-7 where it fits, else UCS-2
+    wide_reference: bool = False  # 16-bit concatenation
+    ref: str | None = None
+    sender: str | None = None
+    message_class: int | None = None
+    report: bool | None = None
+    priority: int = 0
+    policy: DoubtPolicy | None = None
+    channel: str | None = None
+    send_at: Instant | None = None
+    valid_for: int | None = None  # seconds
+    expires_at: Instant | None = None
+    reply_path: bool = False
+    reject_duplicates: bool = False
+    protocol_id: int = 0
+    dcs: int | None = None
+
+
+class Defaults(msgspec.Struct, frozen=True, kw_only=True):
+    """What the configuration says about orders."""
+
+    region: str | None = None  # ISO country for numbers without "+"
+    max_parts: int = 10
+    policy: DoubtPolicy = DoubtPolicy.AT_LEAST_ONCE
+    validity: int | None = 86_400  # seconds
+    report: bool = True
+    channels: frozenset[str] = frozenset()
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of an order, measured: the same for every recipient of one text."""
+
+    text: str | None
+    data: bytes | None
+    udh: bytes
+    encoding: Encoding
+    plan: segments.Plan
+
+
+def measure(order: Order, defaults: Defaults) -> Body:
+    """Encode and count the content. Raises `Rejected`."""
+    at = _content_field(order)
+    complaints = _addressing(order)
+    body: Body | None = None
+    try:
+        body = _content(msgspec.structs.replace(order, udh=b"", port=None, source_port=0) if complaints else order)
+    except PduError as error:
+        complaints.append(Complaint(at=at, code="content_not_possible", detail=str(error)))
+    if body is not None and body.plan.parts > defaults.max_parts:
+        forced = f"; {body.plan.forced_by!r} forces UCS-2" if body.plan.forced_by else ""
+        complaints.append(
+            Complaint(
+                at=at,
+                code="text_too_long",
+                detail=f"needs {body.plan.parts} parts in {body.encoding.value}, the limit is {defaults.max_parts}"
+                f"{forced}; shorten it or raise limits.max_parts",
+            )
+        )
+    if body is not None and order.dcs is not None and 0 <= order.dcs <= 255:
+        complaints += _coding(order, order.dcs, body.encoding)
+    if complaints or body is None:
+        raise Rejected(complaints)
+    return body
+
+
+def admit(order: Order, defaults: Defaults, *, id: int, client: int, now: Instant, batch: int | None = None) -> Message:
+    """The message for this order. Raises `Rejected` with every complaint at once."""
+    draft = _draft(order, defaults, client, now, batch)
+    return _addressed(draft, order, defaults, id)
+
+
+def admit_all(
+    orders: Iterable[Order], defaults: Defaults, *, ids: Iterable[int], client: int, now: Instant, batch: int
+) -> list[Message]:
+    """The messages of a batch, all or none. What an order shares with the one before it, all but the recipient, is
+    looked at once, so one text to many costs 1 us a number. `ids`: one for each order. Raises `Rejected` with every
+    complaint; their places are `messages[3].text`."""
+    messages: list[Message] = []
+    complaints: list[Complaint] = []
+    shared: Order | None = None
+    draft: Message | list[Complaint] = []
+    for index, (order, id) in enumerate(zip(orders, ids, strict=True)):
+        nobody = msgspec.structs.replace(order, to="")
+        if nobody != shared:
+            shared, draft = nobody, _draft(order, defaults, client, now, batch)
+        try:
+            messages.append(_addressed(draft, order, defaults, id))
+        except Rejected as rejected:
+            complaints += [
+                Complaint(at=f"messages[{index}].{c.at}", code=c.code, detail=c.detail) for c in rejected.complaints
+            ]
+    if complaints:
+        raise Rejected(complaints)
+    return messages
+
+
+# --- The pieces -------------------------------------------------------------------------------------------------------
+
+
+def _draft(order: Order, defaults: Defaults, client: int, now: Instant, batch: int | None) -> Message | list[Complaint]:
+    """All of the message but its id and recipient, or what is wrong with the order."""
+    complaints: list[Complaint] = []
+    body: Body | None = None
+    try:
+        body = measure(order, defaults)
+    except Rejected as rejected:
+        complaints += rejected.complaints
+    complaints += _options(order, defaults)
+    due_at = now if order.send_at is None else max(now, order.send_at)
+    if due_at > now + MAX_DEFERRED:
+        complaints.append(Complaint(at="send_at", code="out_of_range", detail="lies more than a year ahead"))
+    expires_at = _expiry(order, defaults, due_at)
+    if isinstance(expires_at, Complaint):
+        return [*complaints, expires_at]
+    if complaints or body is None:
+        return complaints
+    return Message(
+        id=0,
+        client=client,
+        to="",
+        created_at=now,
+        updated_at=now,
+        due_at=due_at,
+        kind=order.kind,
+        text=body.text,
+        data=body.data,
+        udh=body.udh,
+        encoding=body.encoding,
+        parts=body.plan.parts,
+        wide_reference=order.wide_reference,
+        batch=batch,
+        ref=order.ref,
+        sender=order.sender,
+        message_class=order.message_class,
+        report=defaults.report if order.report is None else order.report,
+        priority=order.priority,
+        policy=order.policy or defaults.policy,
+        channel=order.channel,
+        queue=order.channel or ANY_CHANNEL,
+        expires_at=expires_at,
+        reply_path=order.reply_path,
+        reject_duplicates=order.reject_duplicates,
+        protocol_id=order.protocol_id,
+        dcs=order.dcs,
+    )
+
+
+def _addressed(draft: Message | list[Complaint], order: Order, defaults: Defaults, id: int) -> Message:
+    number = numbers.normal(order.to, defaults.region)
+    if isinstance(number, str) and isinstance(draft, Message):
+        return msgspec.structs.replace(draft, id=id, to=number)
+    complaints = [] if isinstance(number, str) else [Complaint(at="to", code=number.code, detail=number.detail)]
+    raise Rejected(complaints if isinstance(draft, Message) else complaints + draft)
+
+
+def _content_field(order: Order) -> str:
+    return {Kind.TEXT: "text", Kind.BINARY: "data", Kind.WAP_PUSH: "url"}[order.kind]
+
+
+def _content(order: Order) -> Body:
+    if order.kind is Kind.WAP_PUSH:
+        if not order.url:
+            raise PduError('a WAP push needs "url", the address that it opens')
+        header, data = udh.wap_push_si(order.url, order.text or "")
+        plan = segments.plan_binary(data, udh=header, wide=order.wide_reference)
+        return Body(text=order.text, data=data, udh=header, encoding=Encoding.BINARY, plan=plan)
+    header = order.udh
+    if order.port is not None:
+        header = udh.ports(order.port, order.source_port) + header
+    if order.kind is Kind.BINARY:
+        if order.data is None:
+            raise PduError('a binary message needs "data", the octets in base64')
+        plan = segments.plan_binary(order.data, udh=header, wide=order.wide_reference)
+        return Body(text=None, data=order.data, udh=header, encoding=Encoding.BINARY, plan=plan)
+    if order.text is None:
+        raise PduError('a message needs "text"; an empty text is written ""')
+    if "\0" in order.text:
+        raise PduError(
+            f"the text holds NUL at position {order.text.index(chr(0))}, which no phone can show; take it out"
+        )
+    if order.encoding is Encoding.BINARY:
+        raise PduError('a text is sent as gsm7 or ucs2; for octets use kind "binary"')
+    plan = segments.plan(order.text, udh=header, encoding=order.encoding, wide=order.wide_reference)
+    return Body(text=order.text, data=None, udh=header, encoding=plan.encoding, plan=plan)
+
+
+def _options(order: Order, defaults: Defaults) -> list[Complaint]:
+    found: list[Complaint] = []
+
+    def complain(at: str, code: str, detail: str) -> None:
+        found.append(Complaint(at=at, code=code, detail=detail))
+
+    if order.kind is not Kind.BINARY and order.data is not None:
+        complain("data", "field_not_for_kind", f'only a message of kind "binary" has data, this one is "{order.kind}"')
+    if order.kind is Kind.BINARY and order.text is not None:
+        complain("text", "field_not_for_kind", 'a message of kind "binary" has data, not text')
+    if order.kind is not Kind.WAP_PUSH and order.url is not None:
+        complain("url", "field_not_for_kind", 'only a message of kind "wap_push" has a url')
+    if order.kind is Kind.WAP_PUSH and (order.udh or order.port is not None):
+        at = "udh" if order.udh else "port"
+        complain(at, "field_not_for_kind", 'a message of kind "wap_push" brings its own header and port')
+    if order.kind is not Kind.TEXT and order.encoding not in (None, Encoding.BINARY):
+        complain("encoding", "field_not_for_kind", f'a message of kind "{order.kind}" is octets; leave encoding out')
+    if not -128 <= order.priority <= 127:
+        complain("priority", "out_of_range", f"{order.priority} is outside -128..127")
+    if order.message_class is not None and not 0 <= order.message_class <= 3:
+        complain(
+            "class", "out_of_range", f"{order.message_class} is no message class; 0 is flash, 1 to 3 are the others"
+        )
+    for name, value in (("protocol_id", order.protocol_id), ("dcs", order.dcs)):
+        if value is not None and not 0 <= value <= 255:
+            complain(name, "out_of_range", f"{value} is outside 0..255")
+    if order.ref is not None and not 1 <= len(order.ref) <= 128:
+        complain("ref", "out_of_range", "a reference has 1 to 128 characters")
+    if order.channel is not None and order.channel not in defaults.channels:
+        known = ", ".join(sorted(defaults.channels)) or "none is configured"
+        complain("channel", "unknown_channel", f"there is no channel {order.channel!r}; there are: {known}")
+    if order.sender is not None and (problem := numbers.sender_problem(order.sender)):
+        complain("sender", "sender_not_legal", problem)
+    return found
+
+
+def _addressing(order: Order) -> list[Complaint]:
+    """What is wrong with the header that goes before the content."""
+    found = [
+        Complaint(at=at, code="out_of_range", detail=f"{port} is outside 0..65535")
+        for at, port in (("port", order.port), ("source_port", order.source_port))
+        if port is not None and not 0 <= port <= 65535
+    ]
+    if order.source_port and order.port is None:
+        found.append(Complaint(at="source_port", code="conflict", detail='goes with "port", which is not given'))
+    try:
+        udh.parse(order.udh)
+    except PduError as error:
+        found.append(Complaint(at="udh", code="content_not_possible", detail=str(error)))
+    return found
+
+
+def _coding(order: Order, dcs: int, encoding: Encoding) -> list[Complaint]:
+    """A data coding scheme that contradicts the content would arrive as rubbish."""
+    said = coding.read(dcs)
+    found = []
+    if said.encoding is not encoding:
+        detail = f'{dcs} says {said.encoding.value}, the content is {encoding.value}; leave it out, or set "encoding"'
+        found.append(Complaint(at="dcs", code="conflict", detail=detail))
+    if order.message_class is not None and order.message_class != said.message_class:
+        other = "no class" if said.message_class is None else f"class {said.message_class}"
+        found.append(Complaint(at="class", code="conflict", detail=f'"dcs" {dcs} says {other}; give one of the two'))
+    return found
+
+
+def _expiry(order: Order, defaults: Defaults, due_at: Instant) -> Instant | Complaint | None:
+    if order.valid_for is not None and order.expires_at is not None:
+        return Complaint(at="expires_at", code="conflict", detail='give "valid_for" or "expires_at", not both')
+    if order.expires_at is not None:
+        expires_at, at = order.expires_at, "expires_at"
+    elif order.valid_for is not None:
+        expires_at, at = due_at + order.valid_for * 1000, "valid_for"
+    else:
+        return None if defaults.validity is None else due_at + defaults.validity * 1000
+    left = expires_at - due_at
+    if left < MIN_VALIDITY * 1000:
+        detail = f"leaves {max(0, left // 1000)} s to send; at least {MIN_VALIDITY} are needed"
+        return Complaint(at=at, code="out_of_range", detail=detail)
+    if left > MAX_VALIDITY * 1000:
+        return Complaint(at=at, code="out_of_range", detail="is longer than 63 weeks, the most that GSM knows")
+    return expires_at

@@ -1,0 +1,115 @@
+"""What to do with a message that was not sent, or refused. A link that is down is not an attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from bridge.model import ANY_CHANNEL, DoubtPolicy, Instant
+from bridge.policy.fitness import BY_PATTERN
+from drivers.contract import Cause
+
+__all__ = ["Failure", "GiveUp", "Requeue", "after"]
+
+BUSY_DELAY = 5_000  # the modem asks for a moment, 27.005 codes 302, 314, 515
+REPAIR_DELAY = 10_000  # time for a re-initialisation or for draining the storage
+QUICK = 3  # so many short waits; what lasts longer must not use up a message's tries within a minute
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """The facts. `refused`: a definite no. `others`: another channel could take it now. `partly`: earlier parts of the
+    message were accepted on this SIM. `elsewhere`: it had been refused on another channel before."""
+
+    refused: bool
+    cause: Cause
+    code: str
+    detail: str
+    now: Instant
+    channel: str
+    bound: bool  # the client asked for this channel
+    tries: int  # used up before this one
+    max_tries: int
+    delays: Sequence[int]  # milliseconds; the last one repeats
+    expires_at: Instant | None
+    policy: DoubtPolicy
+    others: bool = False
+    everywhere: bool = False
+    elsewhere: bool = False
+    partly: bool = False
+    retry_after: float | None = None
+    channel_unusable: bool = False
+
+
+class Requeue(msgspec.Struct, frozen=True, kw_only=True):
+    queue: str
+    due_at: Instant
+    counts: bool = True  # uses up a try
+    whole: bool = False  # all parts again, on another SIM: may be a duplicate
+    wait: bool = True  # shown as retry_wait; False: it goes on at once
+
+
+class GiveUp(msgspec.Struct, frozen=True, kw_only=True):
+    code: str
+    reason: str
+    expired: bool = False
+
+
+def after(f: Failure) -> Requeue | GiveUp:
+    """Refusals and failures proven safe. Doubt is not decided here (policy.doubt)."""
+    decision = _decide(f)
+    late = f.expires_at is not None and isinstance(decision, Requeue) and decision.due_at >= f.expires_at
+    if late and f.cause is not Cause.LINK:  # there the queue sees to it, since nothing was tried
+        return GiveUp(
+            code="expired", reason=f"its validity ends before the next try; the last said: {f.detail}", expired=True
+        )
+    return decision
+
+
+def _decide(f: Failure) -> Requeue | GiveUp:
+    home = f.channel if f.bound or f.partly else ANY_CHANNEL
+    if f.cause is Cause.LINK:
+        return Requeue(queue=home, due_at=f.now, counts=False, wait=False)
+    if f.refused:
+        if f.partly:
+            return GiveUp(code="partly_sent", reason=f"a later part was refused: {f.detail}")
+        last = f.tries + 1 >= f.max_tries
+        if f.everywhere or f.cause is Cause.BUG or f.bound or f.elsewhere or last or not f.others:
+            return GiveUp(code=f.code, reason=f.detail)
+        return Requeue(queue=ANY_CHANNEL, due_at=f.now, wait=False)
+    if f.tries + 1 >= f.max_tries:
+        return GiveUp(code="tries_used_up", reason=f"not sent after {f.tries + 1} tries; the last said: {f.detail}")
+    unusable = f.channel_unusable and f.code not in BY_PATTERN
+    if f.partly and unusable:
+        # Another SIM is another sender: the parts would not be put together, so it is all or nothing.
+        if f.policy is DoubtPolicy.AT_MOST_ONCE:
+            return GiveUp(code="partly_sent", reason=f"the SIM went out of service between two parts: {f.detail}")
+        if f.others and not f.bound:
+            return Requeue(queue=ANY_CHANNEL, due_at=f.now, whole=True, wait=False)
+    # At once elsewhere, but only once: two channels without coverage would toss it to and fro until no try is left.
+    at_once = unusable or (f.tries == 0 and f.retry_after is None and f.cause is not Cause.BUSY)
+    if f.others and home == ANY_CHANNEL and at_once:
+        return Requeue(queue=ANY_CHANNEL, due_at=f.now, wait=False)
+    return Requeue(queue=home, due_at=f.now + _delay(f))
+
+
+def _delay(f: Failure) -> int:
+    asked = _asked(f)
+    if asked is None:
+        return f.delays[min(f.tries, len(f.delays) - 1)]
+    if f.tries < QUICK:
+        return asked
+    return max(asked, f.delays[min(f.tries - QUICK, len(f.delays) - 1)])
+
+
+def _asked(f: Failure) -> int | None:
+    """A wait that has its reason in the channel's state."""
+    if f.retry_after is not None:
+        return int(f.retry_after * 1000)
+    match f.cause:
+        case Cause.BUSY:
+            return BUSY_DELAY
+        case Cause.MODEM | Cause.MEM:
+            return REPAIR_DELAY
+        case _:
+            return None
