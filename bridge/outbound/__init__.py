@@ -1,0 +1,1 @@
+"""The way of a message out: intake, dispatch, channel, reports."""

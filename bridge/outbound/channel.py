@@ -1,0 +1,453 @@
+"""One channel at work: what is assigned to it is armed, submitted and settled, one part after the other.
+
+The transaction that records the end of one submission arms the next, so a modem at full speed costs one commit a part.
+Never more than one is armed ahead: whatever is armed at a crash is in doubt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from time import monotonic
+from typing import TypeVar
+
+import msgspec
+
+from bridge.model import ANY_CHANNEL, Attempt, ChannelSnapshot, Ids, Instant, Message, Status, show_id
+from bridge.outbound import reports, settle
+from bridge.outbound.job import Job, job_for, submission
+from bridge.policy import fitness
+from bridge.policy.correlation import recipient_key
+from bridge.store import Changes, Store, StoreFull
+from bridge.telemetry import Telemetry
+from drivers.contract import (
+    Cause,
+    Driver,
+    Event,
+    Incoming,
+    LateResult,
+    LinkChange,
+    LinkState,
+    MaybeSent,
+    NotSent,
+    Receipt,
+    Refused,
+    StatusReport,
+    Submission,
+    SubmitError,
+)
+
+__all__ = ["Bridge", "Channel"]
+
+log = logging.getLogger("gsmbridge.channel")
+
+T = TypeVar("T")
+
+SHALLOW, DEEP = 2, 32  # messages claimed ahead: enough for a second, so that an urgent one waits no longer
+LINK_REST = 1.0  # seconds before a channel whose link failed is tried again
+FULL_DISK_WAIT = 1.0
+
+
+class Bridge(msgspec.Struct, frozen=True, kw_only=True):
+    """What every channel needs of the rest."""
+
+    store: Store
+    ids: Ids
+    now: Callable[[], Instant]
+    telemetry: Telemetry
+    rules: settle.Rules
+    receive: Callable[[str, Incoming], Awaitable[None]]  # bridge.inbound
+    wake_dispatch: Callable[[], None]
+    wake_doubts: Callable[[], None]
+    others: Callable[[str], bool]  # another channel than this one could send now
+
+
+class _Armed(msgspec.Struct, frozen=True, kw_only=True):
+    job: Job
+    attempt: Attempt
+
+
+class Channel:
+    """Also the driver's sink: `accept` returns when the event is durable."""
+
+    def __init__(self, id: str, kind: str, driver: Driver, bridge: Bridge) -> None:
+        self.id = id
+        self.kind = kind
+        self.driver = driver
+        self.sim = id  # until the driver says which SIM it is
+        self.state = LinkState.DOWN
+        self.code = "starting"
+        self.since = bridge.now()
+        self.paused_until: Instant | None = None
+        self.backlog: deque[Job] = deque()
+        self.busy = False
+        self.draining = False
+        self._bridge = bridge
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._resting: asyncio.TimerHandle | None = None
+        self._pauses = 0
+        self._results: deque[fitness.Result] = deque(maxlen=fitness.KEPT)
+        self._pace = 1.0  # seconds a submission takes, smoothed
+        self._counts = {"accepted": 0, "refused": 0, "in_doubt": 0, "received": 0}
+
+    # --- For the dispatcher -------------------------------------------------------------------------------------------
+
+    @property
+    def fit(self) -> bool:
+        """It can send now."""
+        return self.state is LinkState.UP and self.paused_until is None and self._resting is None and not self.draining
+
+    @property
+    def room(self) -> int:
+        """How many more messages to assign. After a pause one message goes as a probe."""
+        if not self.fit:
+            return 0
+        depth = 1 if self._pauses else max(SHALLOW, min(DEEP, int(1 / self._pace)))
+        return max(0, depth - len(self.backlog))
+
+    @property
+    def load(self) -> int:
+        return len(self.backlog) + self.busy
+
+    @property
+    def wants_more(self) -> bool:
+        """Below half of what it may hold: time to claim."""
+        return self.room > len(self.backlog)
+
+    def assign(self, message: Message, earlier: tuple[Attempt, ...]) -> None:
+        self.backlog.append(job_for(message, earlier, self.sim))
+        self._work.set()
+
+    async def snapshot(self) -> ChannelSnapshot:
+        return ChannelSnapshot(
+            id=self.id,
+            driver=self.kind,
+            health=await self.driver.health(),
+            code=self.code,
+            since=self.since,
+            busy=self.busy,
+            backlog=len(self.backlog),
+            paused_until=self.paused_until,
+            **self._counts,
+        )
+
+    # --- At work ------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until cancelled: keep the driver's link, send what is assigned."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_driver(), name=f"driver-{self.id}")
+            tasks.create_task(self._send(), name=f"channel-{self.id}")
+
+    async def drain(self) -> None:
+        """Arm nothing more; return when the running submission has ended and the backlog is back in the queue."""
+        self.draining = True
+        await self._return_backlog()
+        await self._idle.wait()
+
+    async def _keep_driver(self) -> None:
+        """A driver that fails is a defect of ours, but one channel's defect must not stop the others."""
+        while True:
+            try:
+                await self.driver.run(self)
+                return
+            except Exception:
+                log.exception("channel_driver_failed channel=%s; restarted in 5 s", self.id)
+                await self._link(LinkChange(state=LinkState.DOWN, code="driver_failed", reason="the driver failed"))
+                await asyncio.sleep(5)
+
+    async def _send(self) -> None:
+        armed: _Armed | None = None
+        while True:
+            if armed is None:
+                self.busy = False
+                self._idle.set()
+                if not (self.backlog and self.fit):
+                    self._work.clear()
+                    self._bridge.wake_dispatch()
+                    await self._work.wait()
+                    continue
+                self._idle.clear()
+                job = self.backlog.popleft()
+                armed = await self._write(partial(self._arm, job))
+                if armed is not None:
+                    self._tell_armed(armed)
+                continue
+            self.busy = True
+            started = monotonic()
+            error: SubmitError | None = None
+            receipt: Receipt | None = None
+            try:
+                receipt = await self.driver.submit(self._submission(armed))
+            except SubmitError as failure:
+                error = failure
+            except Exception as failure:
+                # What we cannot explain may have been sent (rule 3 of the contract).
+                log.exception("submit_failed channel=%s", self.id)
+                error = MaybeSent(f"the driver failed: {failure}", code="driver_failed", cause=Cause.DOUBT)
+            if receipt is not None:
+                self._pace += (monotonic() - started - self._pace) * 0.2
+            armed = await self._settle(armed, receipt, error)
+
+    def _submission(self, armed: _Armed) -> Submission:
+        part = armed.job.parts[armed.attempt.part - 1]
+        return submission(armed.job.message, part, armed.attempt.id, self._bridge.now())
+
+    def _arm(self, job: Job, changes: Changes) -> _Armed | None:
+        """Permission to put the next part on the wire, on disk. None: cancelled or expired meanwhile."""
+        now = self._bridge.now()
+        message = job.message
+        if message.expires_at is not None and message.expires_at <= now:
+            changes.move(
+                message.id, Status.EXPIRED, now, code="expired", reason="its validity ended before it was sent"
+            )
+            return None
+        if not job.left:  # evidence has shown meanwhile that every part was sent
+            changes.move(message.id, Status.SENT, now)
+            return None
+        attempt = Attempt(
+            id=self._bridge.ids.next(),
+            message=message.id,
+            part=job.left[0],
+            channel=self.id,
+            sim=self.sim,
+            recipient=recipient_key(message.to),
+            armed_at=now,
+            epoch=self._bridge.store.epoch,
+            possible_duplicate=job.duplicate,
+        )
+        data: dict[str, str | int | bool | None] = {"channel": self.id, "part": attempt.part, "attempt": attempt.id}
+        if not changes.move(message.id, Status.SENDING, now, event="armed", data=data):
+            return None
+        changes.arm(attempt)
+        return _Armed(job=job, attempt=attempt)
+
+    async def _settle(self, armed: _Armed, receipt: Receipt | None, error: SubmitError | None) -> _Armed | None:
+        """Record how a submission ended and arm what comes next, in one transaction."""
+        job, attempt, message = armed.job, armed.attempt, armed.job.message
+        self._count(armed, error)
+        now = self._bridge.now()
+        more_parts = receipt is not None and len(job.left) > 1
+        if more_parts:
+            following: Job | None = msgspec.structs.replace(job, left=job.left[1:])
+        else:
+            following = self.backlog.popleft() if self.backlog and self.fit else None
+        goes_on = following is not None and self.fit
+        around = settle.Surroundings(channel=self.id, others=self._bridge.others(self.id))
+        rules = self._bridge.rules
+        next_armed: _Armed | None = None
+        taken: reports.Taken | None = None
+
+        def work(changes: Changes) -> None:
+            nonlocal next_armed, taken
+            next_armed = taken = None  # a second run after a full disk starts afresh
+            if receipt is not None:
+                settle.accept(changes, message, attempt, receipt, now, last=not more_parts)
+                if more_parts and not goes_on:
+                    settle.put_back(changes, message, self.id, now)
+            elif isinstance(error, NotSent | Refused):
+                earlier = changes.attempts(message.id)
+                settle.fail(changes, message, attempt, error, now, rules=rules, around=around, earlier=earlier)
+            elif error is not None:
+                settle.give_doubt(changes, message, attempt, error.code, error.detail, now, rules=rules)
+            if not isinstance(error, NotSent | Refused):
+                taken = reports.adopt_orphans(changes, attempt, now)
+            if goes_on and following is not None:
+                next_armed = self._arm(following, changes)
+
+        await self._write(work)
+        if following is not None and not goes_on and not more_parts:
+            self.backlog.appendleft(following)
+        self._tell_end(armed, receipt, error, last=not more_parts)
+        if taken is not None:
+            self._tell_report(taken)
+        if error is not None:
+            self._bridge.wake_dispatch()
+            if isinstance(error, MaybeSent):
+                self._bridge.wake_doubts()
+        elif self.wants_more:
+            self._bridge.wake_dispatch()
+        if not self.fit:
+            await self._return_backlog()
+        if next_armed is not None:
+            self._tell_armed(next_armed)
+        return next_armed
+
+    async def _write(self, work: Callable[[Changes], T]) -> T:
+        """On a full disk nothing new is armed, but outcomes are kept and tried again until there is room."""
+        while True:
+            try:
+                return await self._bridge.store.write(work)
+            except StoreFull as error:
+                log.error("disk_full channel=%s detail=%s", self.id, error)
+                await asyncio.sleep(FULL_DISK_WAIT)
+
+    async def _return_backlog(self) -> None:
+        jobs, self.backlog = list(self.backlog), deque()
+        if not jobs:
+            return
+
+        def work(changes: Changes) -> None:
+            for job in jobs:
+                m = job.message
+                half_sent = len(job.left) < m.parts and m.channel is None
+                queue = m.channel or (self.id if half_sent else ANY_CHANNEL)
+                changes.release(m.id, queue, m.due_at, code=m.code, reason=m.reason)
+
+        await self._write(work)
+        self._bridge.wake_dispatch()
+
+    # --- Fitness ------------------------------------------------------------------------------------------------------
+
+    def _count(self, armed: _Armed, error: SubmitError | None) -> None:
+        if error is None:
+            self._counts["accepted"] += 1
+            self._pauses = 0
+        elif isinstance(error, MaybeSent):
+            self._counts["in_doubt"] += 1
+        else:
+            self._counts["refused"] += 1
+        if error is not None and error.cause is Cause.LINK and not isinstance(error, MaybeSent):
+            self._rest(LINK_REST)
+            return
+        self._results.append(
+            fitness.Result(
+                destination=armed.job.message.to,
+                cause=None if error is None else error.cause,
+                code="" if error is None else error.code,
+                unusable=isinstance(error, NotSent) and error.channel_unusable,
+            )
+        )
+        pause = fitness.judge(self._results, self._pauses)
+        if pause is not None:
+            self._pauses += 1
+            self._results.clear()
+            self.paused_until = self._bridge.now() + pause.milliseconds
+            self.code = pause.code
+            self._rest(pause.milliseconds / 1000)
+            self._bridge.telemetry.notable(
+                "channel_paused",
+                level=logging.WARNING,
+                channel=self.id,
+                code=pause.code,
+                reason=pause.reason,
+                seconds=pause.milliseconds // 1000,
+            )
+
+    def _rest(self, seconds: float) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+        self._resting = asyncio.get_running_loop().call_later(seconds, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = None
+        if self.paused_until is not None:
+            self.paused_until = None
+            self._bridge.telemetry.notable("channel_probed", channel=self.id)
+        self._work.set()
+        self._bridge.wake_dispatch()
+
+    # --- The driver's sink --------------------------------------------------------------------------------------------
+
+    async def accept(self, event: Event) -> None:
+        match event:
+            case Incoming():
+                self._counts["received"] += 1
+                await self._bridge.receive(self.id, event)
+            case StatusReport():
+                await self._report(event)
+            case LateResult():
+                await self._late(event)
+            case LinkChange():
+                await self._link(event)
+
+    async def _report(self, report: StatusReport) -> None:
+        id, now = self._bridge.ids.next(), self._bridge.now()
+        taken = await self._bridge.store.write(lambda c: reports.take_report(c, self.id, report, now, id))
+        self._tell_report(taken)
+        self._bridge.wake_dispatch()
+
+    async def _late(self, late: LateResult) -> None:
+        now = self._bridge.now()
+        around = settle.Surroundings(channel=self.id, others=self._bridge.others(self.id))
+        taken = await self._bridge.store.write(
+            lambda c: reports.take_late(c, late, now, rules=self._bridge.rules, around=around)
+        )
+        if taken.message is not None:
+            self._bridge.telemetry.message(
+                "late_result",
+                message=show_id("msg", taken.message),
+                channel=self.id,
+                status=taken.status,
+                tp_mr=late.receipt.tp_mr if late.receipt else None,
+            )
+        self._bridge.wake_dispatch()
+
+    async def _link(self, change: LinkChange) -> None:
+        if change.state is LinkState.UP:
+            self.sim = change.iccid or (f"imei:{change.imei}" if change.imei else self.id)
+        if change.state is not self.state or change.code != self.code:
+            self.since = self._bridge.now()
+            up = change.state is LinkState.UP
+            self._bridge.telemetry.notable(
+                f"channel_{change.state}",
+                level=logging.INFO if up or change.state is LinkState.STARTING else logging.WARNING,
+                channel=self.id,
+                code=change.code or None,
+                reason=change.reason or None,
+                model=change.model or None,
+                port=change.port or None,
+            )
+        self.state = change.state
+        self.code = change.code
+        if self.state is LinkState.UP:
+            self._work.set()
+        else:
+            await self._return_backlog()
+        self._bridge.wake_dispatch()
+
+    # --- Telling ------------------------------------------------------------------------------------------------------
+
+    def _tell_armed(self, armed: _Armed) -> None:
+        self._bridge.telemetry.message(
+            "armed",
+            message=show_id("msg", armed.job.message.id),
+            channel=self.id,
+            part=armed.attempt.part,
+            parts=armed.job.message.parts,
+        )
+
+    def _tell_end(self, armed: _Armed, receipt: Receipt | None, error: SubmitError | None, *, last: bool) -> None:
+        message = show_id("msg", armed.job.message.id)
+        if receipt is not None:
+            self._bridge.telemetry.message(
+                "sent" if last else "part_sent",
+                message=message,
+                channel=self.id,
+                part=armed.attempt.part,
+                parts=armed.job.message.parts,
+                tp_mr=receipt.tp_mr,
+            )
+        elif error is not None:
+            self._bridge.telemetry.message(
+                "in_doubt" if isinstance(error, MaybeSent) else "not_sent",
+                message=message,
+                channel=self.id,
+                code=error.code,
+                reason=error.detail,
+            )
+
+    def _tell_report(self, taken: reports.Taken) -> None:
+        if taken.repeat:
+            return
+        if taken.message is None:
+            self._bridge.telemetry.message("report_unmatched", channel=self.id)
+            return
+        self._bridge.telemetry.message(
+            "report", message=show_id("msg", taken.message), channel=self.id, fate=taken.fate, status=taken.status
+        )

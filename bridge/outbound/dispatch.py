@@ -1,0 +1,144 @@
+"""Due messages to channels that can take them. One timer on the earliest due time, no polling.
+
+Claims are made only for as much as the channels have room for, so what waits stays in the store, sorted by urgency, and
+can still be cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from bridge.model import ANY_CHANNEL, Attempt, AttemptState, Instant, Message, Status, show_id
+from bridge.outbound.channel import Channel
+from bridge.policy.routing import ChannelFacts, MessageFacts, choose
+from bridge.store import Changes, Store, StoreFull
+from bridge.telemetry import Telemetry
+from drivers.contract import LinkState
+
+__all__ = ["Dispatch"]
+
+log = logging.getLogger("gsmbridge.dispatch")
+
+LONGEST_WAIT = 60.0  # seconds; the wall clock may be set, so a far due time is looked at again
+FULL_DISK_WAIT = 1.0
+
+
+class _Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    messages: list[tuple[Message, tuple[Attempt, ...]]]
+    expired: list[int]
+    next_due: Instant | None
+
+
+class Dispatch:
+    def __init__(
+        self, store: Store, channels: Mapping[str, Channel], now: Callable[[], Instant], telemetry: Telemetry
+    ) -> None:
+        self._store = store
+        self._channels = channels
+        self._now = now
+        self._telemetry = telemetry
+        self._wake = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def wake(self) -> None:
+        """Something may be claimable now: an order came, a channel has room, a channel came up."""
+        self._wake.set()
+
+    def others(self, channel: str) -> bool:
+        """Another channel could send now."""
+        return any(c.fit for c in self._channels.values() if c.id != channel)
+
+    async def run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            room = {c.id: c.room for c in self._channels.values() if c.room > 0}
+            if not room:
+                continue  # a channel that gets room wakes us
+            try:
+                claimed = await self._store.write(lambda c, room=room: self._claim(c, room))  # type: ignore[misc]
+                await self._assign(claimed)
+            except StoreFull as error:
+                log.error("disk_full detail=%s", error)
+                asyncio.get_running_loop().call_later(FULL_DISK_WAIT, self.wake)
+                continue
+            self._set_timer(claimed.next_due)
+
+    def _claim(self, changes: Changes, room: dict[str, int]) -> _Claimed:
+        now = self._now()
+        claimed: list[Message] = []
+        for channel, free in room.items():
+            claimed += changes.claim(channel, now, free)
+        free = sum(room.values()) - len(claimed)
+        if free > 0:
+            claimed += changes.claim(ANY_CHANNEL, now, free)
+        live: list[tuple[Message, tuple[Attempt, ...]]] = []
+        expired: list[int] = []
+        for message in claimed:
+            if message.expires_at is not None and message.expires_at <= now:
+                changes.move(
+                    message.id, Status.EXPIRED, now, code="expired", reason="its validity ended before it was sent"
+                )
+                expired.append(message.id)
+                continue
+            # A message that was never tried has no code: the common case costs no look-up.
+            earlier = changes.attempts(message.id) if message.code or message.tries else ()
+            live.append((message, tuple(earlier)))
+        return _Claimed(messages=live, expired=expired, next_due=changes.next_due([*self._channels, ANY_CHANNEL], now))
+
+    async def _assign(self, claimed: _Claimed) -> None:
+        for id in claimed.expired:
+            self._telemetry.message("expired", message=show_id("msg", id))
+        elsewhere: list[tuple[Message, str]] = []
+        for message, earlier in claimed.messages:
+            choice = choose(self._facts(message, earlier), self._channel_facts())
+            target = next((c.channel for c in choice.candidates if self._channels[c.channel].room > 0), None)
+            if target is not None:
+                self._channels[target].assign(message, earlier)
+            else:
+                # Its candidates have no room, or none is left: it waits in the queue of the best of them.
+                elsewhere.append((message, choice.candidates[0].channel if choice.candidates else ANY_CHANNEL))
+        if elsewhere:
+            now = self._now()
+
+            def put_back(changes: Changes) -> None:
+                for message, queue in elsewhere:
+                    due_at = now + 1000 if queue == ANY_CHANNEL else message.due_at
+                    changes.release(message.id, queue, due_at, code=message.code, reason=message.reason)
+
+            await self._store.write(put_back)
+
+    def _facts(self, message: Message, earlier: tuple[Attempt, ...]) -> MessageFacts:
+        if not earlier:
+            return MessageFacts(channel=message.channel)
+        return MessageFacts(
+            channel=message.channel,
+            refused_by=frozenset(a.channel for a in earlier if a.state is AttemptState.REFUSED_FINAL),
+            # The same SIM first for what waits in its own queue: parts left, or a resend.
+            tried=frozenset(a.channel for a in earlier if a.state is AttemptState.REFUSED_SAFE),
+        )
+
+    def _channel_facts(self) -> list[ChannelFacts]:
+        return [
+            ChannelFacts(
+                id=c.id,
+                up=c.state is LinkState.UP,
+                paused=not c.fit,
+                load=c.load,
+                room=c.room,
+                reason=c.code,
+            )
+            for c in self._channels.values()
+        ]
+
+    def _set_timer(self, due: Instant | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due is not None:
+            wait = min(LONGEST_WAIT, max(0.0, (due - self._now()) / 1000))
+            self._timer = asyncio.get_running_loop().call_later(wait, self.wake)

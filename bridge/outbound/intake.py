@@ -1,0 +1,184 @@
+"""Orders in: admitted, stored, promised. Nothing is promised before the commit returned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+
+import msgspec
+
+from bridge.model import Batch, Idempotency, Ids, Instant, Message, Status, show_id
+from bridge.policy.admission import Body, Complaint, Defaults, Order, Rejected, admit, admit_all, measure
+from bridge.store import Changes, Store
+from bridge.telemetry import Telemetry
+
+__all__ = ["Accepted", "Closed", "Conflict", "Intake", "NotCancellable", "Once"]
+
+
+class Closed(Exception):
+    """The service takes no new orders now. The message says why."""
+
+    def __init__(self, detail: str, code: str = "draining") -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class Conflict(Exception):
+    """The idempotency key was used for another request."""
+
+
+class NotCancellable(Exception):
+    """A part of it is on its way, or it has ended."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(f"the message is {message.status} and can no longer be cancelled")
+        self.message = message
+
+
+class Once(msgspec.Struct, frozen=True, kw_only=True):
+    """The client's idempotency key and what it asked for, in canonical form."""
+
+    key: str
+    request: bytes
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    answer: bytes  # what `render` made of it, now or the first time
+    replayed: bool = False
+
+
+class Intake:
+    def __init__(
+        self,
+        store: Store,
+        defaults: Defaults,
+        ids: Ids,
+        now: Callable[[], Instant],
+        *,
+        wake: Callable[[], None],
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        self._store = store
+        self._ids = ids
+        self._now = now
+        self._wake = wake
+        self._telemetry = telemetry
+        self.defaults = defaults
+        self.closed: Closed | None = None  # set while draining, or while the disk has no room
+
+    async def accept(
+        self,
+        order: Order,
+        client: int,
+        *,
+        render: Callable[[Message], bytes],
+        once: Once | None = None,
+    ) -> Accepted:
+        """Take one order. Raises `Rejected`, `Conflict`, `Closed` or `StoreError`; then nothing was kept."""
+        self._open()
+        message = admit(order, self.defaults, id=self._ids.next(), client=client, now=self._now())
+
+        def work(changes: Changes) -> Accepted:
+            if once and (earlier := _replay(changes, client, once)):
+                return earlier
+            changes.add([_with_concatenation(changes, message)])
+            answer = render(message)
+            if once:
+                changes.remember(_idempotency(client, once, answer, message.created_at))
+            return Accepted(answer=answer)
+
+        accepted = await self._store.write(work)
+        self._told([message], accepted)
+        return accepted
+
+    async def accept_batch(
+        self,
+        orders: Sequence[Order],
+        client: int,
+        *,
+        render: Callable[[Batch, list[Message]], bytes],
+        once: Once | None = None,
+        ref: str | None = None,
+    ) -> Accepted:
+        """Take many orders, all or none. A complaint names its place as `messages[i].field`."""
+        self._open()
+        if not orders:
+            raise Rejected([Complaint(at="messages", code="empty_batch", detail="holds no message; give at least one")])
+        now = self._now()
+        batch_id = self._ids.next()
+        ids = [self._ids.next() for _ in orders]
+        messages = admit_all(orders, self.defaults, ids=ids, client=client, now=now, batch=batch_id)
+        batch = Batch(
+            id=batch_id,
+            client=client,
+            created_at=now,
+            first=messages[0].id,
+            last=messages[-1].id,
+            count=len(messages),
+            ref=ref,
+        )
+
+        def work(changes: Changes) -> Accepted:
+            if once and (earlier := _replay(changes, client, once)):
+                return earlier
+            changes.add([_with_concatenation(changes, m) for m in messages])
+            changes.add_batch(batch)
+            answer = render(batch, messages)
+            if once:
+                changes.remember(_idempotency(client, once, answer, now))
+            return Accepted(answer=answer)
+
+        accepted = await self._store.write(work)
+        self._told(messages, accepted)
+        return accepted
+
+    async def cancel(self, message: int, client: int | None) -> Message | None:
+        """Cancel before a part is armed. `client` None: the operator, who may cancel any. None: no such message.
+        Raises `NotCancellable`. Cancelling twice is no mistake."""
+        now = self._now()
+
+        def work(changes: Changes) -> Message | None:
+            found = changes.message(message)
+            if found is None or (client is not None and found.client != client):
+                return None
+            if found.status is Status.CANCELLED:
+                return found
+            if not changes.move(message, Status.CANCELLED, now, code="cancelled", reason="cancelled by the client"):
+                raise NotCancellable(found)
+            return changes.message(message)
+
+        return await self._store.write(work)
+
+    def preview(self, order: Order) -> Body:
+        """Encoding, parts and what forces UCS-2. Nothing is stored or sent. Raises `Rejected`."""
+        return measure(order, self.defaults)
+
+    def _told(self, messages: Sequence[Message], accepted: Accepted) -> None:
+        self._wake()
+        if accepted.replayed or self._telemetry is None or not self._telemetry.wanted:
+            return
+        for m in messages:
+            self._telemetry.message("accepted", message=show_id("msg", m.id), to=m.to, parts=m.parts, text=m.text)
+
+    def _open(self) -> None:
+        if self.closed:
+            raise self.closed
+
+
+def _replay(changes: Changes, client: int, once: Once) -> Accepted | None:
+    earlier = changes.idempotent(client, once.key)
+    if earlier is None:
+        return None
+    if earlier.digest != sha256(once.request).digest():
+        raise Conflict(f"the idempotency key {once.key!r} was used for another request; take a new key for a new order")
+    return Accepted(answer=earlier.answer, replayed=True)
+
+
+def _idempotency(client: int, once: Once, answer: bytes, now: Instant) -> Idempotency:
+    return Idempotency(client=client, key=once.key, digest=sha256(once.request).digest(), created_at=now, answer=answer)
+
+
+def _with_concatenation(changes: Changes, message: Message) -> Message:
+    if message.parts == 1:
+        return message
+    return msgspec.structs.replace(message, concatenation=changes.next_concatenation(message.to))

@@ -1,0 +1,203 @@
+"""Delivery reports and late answers: to the attempt they belong to, and from there to the message."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bridge.clock import from_datetime
+from bridge.model import Attempt, AttemptState, Instant, Message, Report, Status, parse_id
+from bridge.outbound import settle
+from bridge.outbound.job import DONE
+from bridge.policy import correlation
+from bridge.store import Changes
+from drivers.contract import LateResult, MaybeSent, StatusReport
+from drivers.gsm.outcome import Fate, tp_status
+
+__all__ = ["Taken", "adopt_orphans", "take_late", "take_report"]
+
+ORPHAN_WAIT = 10 * 60_000  # a report may be this much faster than the answer to its submission
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of it. `message` None: an orphan. `repeat`: we had it already."""
+
+    message: int | None = None
+    attempt: int | None = None
+    status: Status | None = None
+    fate: Fate | None = None
+    repeat: bool = False
+
+
+def take_report(changes: Changes, channel: str, report: StatusReport, now: Instant, id: int) -> Taken:
+    """Store a delivery report, find its attempt, bring the message up to date."""
+    row = Report(
+        id=id,
+        channel=channel,
+        sim=report.sim,
+        pdu=report.pdu,
+        fingerprint=report.fingerprint,
+        received_at=now,
+        tp_mr=report.tp_mr,
+        recipient=report.recipient,
+        tp_st=report.tp_st,
+        submitted_at=from_datetime(report.submitted_at),
+        discharged_at=from_datetime(report.discharged_at),
+        reference=report.reference,
+    )
+    attempt = _find(changes, row, report)
+    if attempt is None:
+        if any(o.fingerprint == row.fingerprint for o in changes.orphans(row.sim, row.tp_mr, now - ORPHAN_WAIT)):
+            return Taken(repeat=True)
+        changes.add_report(row)
+        return Taken()
+    if attempt.report_fingerprint == row.fingerprint:
+        return Taken(message=attempt.message, attempt=attempt.id, repeat=True)
+    changes.add_report(msgspec.structs.replace(row, attempt=attempt.id))
+    return _apply(changes, attempt, row, now)
+
+
+def adopt_orphans(changes: Changes, attempt: Attempt, now: Instant) -> Taken | None:
+    """Reports that overtook the answer to this attempt, or that prove a fresh doubt. Call after the attempt ended."""
+    current = changes.attempt(attempt.id)
+    if current is None:
+        return None
+    taken = None
+    for row in changes.orphans(attempt.sim, current.tp_mr, now - ORPHAN_WAIT):
+        facts = _facts(row)
+        if current.state in DONE:
+            match = correlation.best(facts, [current])
+        else:
+            match = correlation.among_doubts(facts, [current])
+        if match is None:
+            continue
+        if current.state not in DONE:
+            settle.prove_sent(changes, current, now, reference=str(row.tp_mr), tp_mr=row.tp_mr, by="report")
+        changes.assign_report(row.id, attempt.id)
+        taken = _apply(changes, current, row, now)
+        current = changes.attempt(attempt.id) or current
+    return taken
+
+
+def take_late(
+    changes: Changes, late: LateResult, now: Instant, *, rules: settle.Rules, around: settle.Surroundings
+) -> Taken:
+    """The answer to a submission that had ended in doubt."""
+    id = parse_id("att", late.attempt_id)
+    attempt = None if id is None else changes.attempt(id)
+    if attempt is None or attempt.state not in (AttemptState.IN_DOUBT, AttemptState.UNRESOLVED):
+        return Taken(repeat=True)
+    if late.receipt is not None:
+        settle.prove_sent(
+            changes, attempt, now, reference=late.receipt.reference, tp_mr=late.receipt.tp_mr, by="late_result"
+        )
+        adopt_orphans(changes, attempt, now)
+    elif late.error is not None and not isinstance(late.error, MaybeSent):
+        message = changes.message(attempt.message)
+        if message is not None and message.status is Status.IN_DOUBT:
+            settle.fail(
+                changes,
+                message,
+                attempt,
+                late.error,
+                now,
+                rules=rules,
+                around=around,
+                earlier=changes.attempts(message.id),
+                late=True,
+            )
+        else:
+            changes.end(attempt.id, AttemptState.REFUSED_LATE, now, code=late.error.code, detail=late.error.detail)
+    return Taken(message=attempt.message, attempt=attempt.id, status=_status(changes, attempt.message))
+
+
+# --- Finding ----------------------------------------------------------------------------------------------------------
+
+
+def _find(changes: Changes, row: Report, report: StatusReport) -> Attempt | None:
+    if report.attempt_id is not None and (id := parse_id("att", report.attempt_id)) is not None:
+        return changes.attempt(id)
+    if row.reference is not None:
+        return changes.by_reference(row.channel, row.reference)
+    facts = _facts(row)
+    if row.tp_mr is not None and (found := correlation.best(facts, changes.listening(row.sim, row.tp_mr))):
+        return found
+    doubt = correlation.among_doubts(facts, changes.doubts_of(row.sim))
+    if doubt is None:
+        return None
+    settle.prove_sent(changes, doubt, row.received_at, reference=str(row.tp_mr), tp_mr=row.tp_mr, by="report")
+    return changes.attempt(doubt.id)
+
+
+def _facts(row: Report) -> correlation.ReportFacts:
+    return correlation.ReportFacts(
+        recipient=row.recipient, received_at=row.received_at, submitted_at=row.submitted_at, tp_mr=row.tp_mr
+    )
+
+
+# --- Applying ---------------------------------------------------------------------------------------------------------
+
+
+def _apply(changes: Changes, attempt: Attempt, row: Report, now: Instant) -> Taken:
+    if row.tp_st is None:
+        return Taken(message=attempt.message, attempt=attempt.id)
+    fate = tp_status(row.tp_st).fate
+    before = None if attempt.tp_st is None else tp_status(attempt.tp_st).fate
+    # Pending never overwrites a final word; delivered beats failed, never the other way round.
+    stale = before is not None and (before is Fate.DELIVERED or (fate is Fate.PENDING and before is not Fate.PENDING))
+    if stale:
+        return Taken(message=attempt.message, attempt=attempt.id, fate=fate, status=_status(changes, attempt.message))
+    changes.reported(
+        attempt.id,
+        tp_st=row.tp_st,
+        fingerprint=row.fingerprint,
+        at=now,
+        discharged_at=row.discharged_at,
+        listening=True,  # until housekeeping ends it: a repeat must be known as one
+    )
+    changes.note(
+        attempt.message,
+        now,
+        "report",
+        {"part": attempt.part, "tp_mr": row.tp_mr, "tp_st": row.tp_st, "fate": fate.value},
+    )
+    _roll_up(changes, attempt.message, now)
+    return Taken(message=attempt.message, attempt=attempt.id, fate=fate, status=_status(changes, attempt.message))
+
+
+def _roll_up(changes: Changes, id: int, now: Instant) -> None:
+    """The message is delivered when all parts are, undelivered when one failed for good."""
+    message = changes.message(id)
+    if message is None or message.status not in (
+        Status.SENT, Status.UNDELIVERED, Status.SENT_NO_REPORT, Status.UNKNOWN,
+    ):  # fmt: skip
+        return
+    fates: dict[int, Attempt] = {}
+    for attempt in changes.attempts(id):
+        if attempt.state in DONE and attempt.tp_st is not None:
+            known = fates.get(attempt.part)
+            # A resent part has two attempts; one delivered copy is enough.
+            if known is None or tp_status(known.tp_st or 0).fate is not Fate.DELIVERED:
+                fates[attempt.part] = attempt
+    failed = [a for a in fates.values() if tp_status(a.tp_st or 0).fate not in (Fate.DELIVERED, Fate.PENDING)]
+    if failed:
+        outcome = tp_status(failed[0].tp_st or 0)
+        changes.move(
+            id,
+            Status.UNDELIVERED,
+            now,
+            code=outcome.code,
+            reason=outcome.meaning,
+            data=_report_data(message, failed[0]),
+        )
+    elif len(fates) == message.parts and all(tp_status(a.tp_st or 0).fate is Fate.DELIVERED for a in fates.values()):
+        last = max(fates.values(), key=lambda a: a.reported_at or 0)
+        changes.move(id, Status.DELIVERED, now, data=_report_data(message, last))
+
+
+def _report_data(message: Message, attempt: Attempt) -> dict[str, str | int | bool | None]:
+    return {"channel": attempt.channel, "part": attempt.part, "parts": message.parts, "tp_st": attempt.tp_st}
+
+
+def _status(changes: Changes, id: int) -> Status | None:
+    message = changes.message(id)
+    return None if message is None else message.status

@@ -1,0 +1,245 @@
+"""What the end of a submission does to its attempt and its message. Each function is part of one transaction.
+
+receipt   -> attempt accepted;   message sent, or on to the next part
+NotSent   -> attempt refused_safe;  retry_wait, queued for another channel, failed or expired  (policy.retry)
+Refused   -> attempt refused_final; queued for another channel, or failed                      (policy.retry)
+MaybeSent -> attempt in_doubt;   message in_doubt until evidence or the deadline               (policy.doubt)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from bridge.model import Attempt, AttemptState, DoubtPolicy, Instant, Message, Status
+from bridge.outbound.job import DONE
+from bridge.policy import doubt, retry
+from bridge.store import Changes
+from drivers.contract import NotSent, Receipt, Refused, SubmitError
+
+__all__ = ["Rules", "Surroundings", "accept", "close_doubt", "fail", "give_doubt", "prove_sent", "put_back"]
+
+PARTS_LEFT = "parts_left"  # why a half-sent message waits in its channel's queue
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What the configuration says about trying again. Milliseconds."""
+
+    delays: tuple[int, ...] = (30_000, 120_000, 600_000)
+    max_tries: int = 10
+    windows: doubt.Windows = doubt.Windows()
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """Facts about the rest of the bridge when the submission ended."""
+
+    channel: str
+    others: bool = False  # another channel could take the message now
+
+
+def accept(changes: Changes, message: Message, attempt: Attempt, receipt: Receipt, now: Instant, *, last: bool) -> None:
+    """`last`: no part is left. Otherwise the caller arms the next part in the same transaction, or puts the rest back
+    with `put_back`."""
+    changes.end(
+        attempt.id,
+        AttemptState.ACCEPTED,
+        now,
+        reference=receipt.reference,
+        tp_mr=receipt.tp_mr,
+        listening=message.report,
+    )
+    if last:
+        changes.move(
+            message.id,
+            Status.SENT,
+            now,
+            data={
+                "channel": attempt.channel,
+                "part": attempt.part,
+                "tp_mr": receipt.tp_mr,
+                "reference": receipt.reference,
+            },
+        )
+    else:
+        changes.note(
+            message.id, now, "part_sent", {"channel": attempt.channel, "part": attempt.part, "tp_mr": receipt.tp_mr}
+        )
+
+
+def put_back(changes: Changes, message: Message, channel: str, now: Instant) -> None:
+    """The rest of a half-sent message waits for the same SIM: from another one it would not be put together."""
+    changes.move(
+        message.id,
+        Status.QUEUED,
+        now,
+        code=PARTS_LEFT,
+        reason="some parts are sent, the rest waits for the same SIM",
+        queue=channel,
+        due_at=now,
+    )
+
+
+def fail(
+    changes: Changes,
+    message: Message,
+    attempt: Attempt,
+    error: SubmitError,
+    now: Instant,
+    *,
+    rules: Rules,
+    around: Surroundings,
+    earlier: Sequence[Attempt],
+    late: bool = False,
+) -> None:
+    """A `NotSent` or a `Refused`. `late`: it closes a doubt."""
+    refused = isinstance(error, Refused)
+    definite = AttemptState.REFUSED_FINAL if refused else AttemptState.REFUSED_SAFE
+    state = AttemptState.REFUSED_LATE if late else definite
+    changes.end(attempt.id, state, now, code=error.code, cms=error.cms, detail=error.detail)
+    decision = retry.after(
+        retry.Failure(
+            refused=refused,
+            cause=error.cause,
+            code=error.code,
+            detail=error.detail,
+            now=now,
+            channel=around.channel,
+            bound=message.channel is not None,
+            tries=message.tries,
+            max_tries=rules.max_tries,
+            delays=rules.delays,
+            expires_at=message.expires_at,
+            policy=message.policy,
+            others=around.others,
+            everywhere=isinstance(error, Refused) and error.everywhere,
+            elsewhere=any(a.state is AttemptState.REFUSED_FINAL and a.channel != around.channel for a in earlier),
+            partly=any(a.state in DONE and a.sim == attempt.sim and a.part != attempt.part for a in earlier),
+            retry_after=error.retry_after if isinstance(error, NotSent) else None,
+            channel_unusable=isinstance(error, NotSent) and error.channel_unusable,
+        )
+    )
+    data: dict[str, str | int | bool | None] = {
+        "channel": attempt.channel,
+        "part": attempt.part,
+        "code": error.code,
+        "cms": error.cms,
+    }
+    match decision:
+        case retry.Requeue():
+            changes.move(
+                message.id,
+                Status.RETRY_WAIT if decision.wait else Status.QUEUED,
+                now,
+                code=error.code,
+                reason=error.detail,
+                queue=decision.queue,
+                due_at=decision.due_at,
+                tries=message.tries + decision.counts,
+                possible_duplicate=True if decision.whole else None,
+                data=data,
+            )
+        case retry.GiveUp():
+            changes.move(
+                message.id,
+                Status.EXPIRED if decision.expired else Status.FAILED,
+                now,
+                code=decision.code,
+                reason=decision.reason,
+                tries=message.tries + 1,
+                data=data,
+            )
+
+
+def give_doubt(
+    changes: Changes, message: Message, attempt: Attempt, code: str, detail: str, now: Instant, *, rules: Rules
+) -> Instant:
+    """Returns when the doubt is closed if no evidence has come."""
+    until = doubt.deadline(
+        message.policy, priority=message.priority, now=now, expires_at=message.expires_at, windows=rules.windows
+    )
+    changes.end(attempt.id, AttemptState.IN_DOUBT, now, code=code, detail=detail, deadline=until)
+    changes.move(
+        message.id,
+        Status.IN_DOUBT,
+        now,
+        code=code,
+        reason=detail,
+        tries=message.tries + 1,
+        data={"channel": attempt.channel, "part": attempt.part, "code": code, "until": until},
+    )
+    return until
+
+
+def close_doubt(
+    changes: Changes, attempt: Attempt, now: Instant, *, channel_up: bool, rules: Rules
+) -> doubt.Resend | doubt.Close | None:
+    """The evidence window of an attempt in doubt has passed. None: its message had moved on already."""
+    changes.end(attempt.id, AttemptState.UNRESOLVED, now)
+    message = changes.message(attempt.message)
+    if message is None or message.status is not Status.IN_DOUBT:
+        return None
+    attempts = changes.attempts(message.id)
+    decision = doubt.at_deadline(
+        message.policy,
+        now=now,
+        expires_at=message.expires_at,
+        channel=attempt.channel,
+        channel_up=channel_up,
+        bound=message.channel is not None,
+        partly=message.policy is not DoubtPolicy.URGENT and any(a.state in DONE for a in attempts),
+        tries=message.tries,
+        max_tries=rules.max_tries,
+    )
+    match decision:
+        case doubt.Resend():
+            changes.move(
+                message.id,
+                Status.QUEUED,
+                now,
+                code="resend",
+                reason="no evidence came that it was sent; sent again, it may arrive twice",
+                queue=decision.queue,
+                due_at=now,
+                possible_duplicate=True,
+                event="resend",
+                data={"part": attempt.part, "queue": decision.queue},
+            )
+        case doubt.Close():
+            changes.move(
+                message.id,
+                Status.UNKNOWN,
+                now,
+                code="doubt_not_resolved",
+                reason=decision.reason,
+                data={"part": attempt.part},
+            )
+    return decision
+
+
+def prove_sent(
+    changes: Changes, attempt: Attempt, now: Instant, *, reference: str | None, tp_mr: int | None, by: str
+) -> bool:
+    """Evidence says that an attempt in doubt was sent. `by`: "late_result" or "report". False: it was not in doubt."""
+    if not changes.end(attempt.id, AttemptState.ACCEPTED_LATE, now, reference=reference, tp_mr=tp_mr, listening=True):
+        return False
+    message = changes.message(attempt.message)
+    if message is None:
+        return True
+    data: dict[str, str | int | bool | None] = {
+        "channel": attempt.channel,
+        "part": attempt.part,
+        "tp_mr": tp_mr,
+        "by": by,
+    }
+    attempts = changes.attempts(message.id)
+    done = {a.part for a in attempts if a.state in DONE and (a.sim == attempt.sim or message.parts == 1)}
+    if len(done) == message.parts:
+        # From the queue too: a resend that is not armed yet is no longer needed.
+        if not changes.move(message.id, Status.SENT, now, data=data):
+            changes.note(message.id, now, by, data)
+    elif message.status is Status.IN_DOUBT and not any(a.state is AttemptState.IN_DOUBT for a in attempts):
+        put_back(changes, message, attempt.channel, now)
+    else:
+        changes.note(message.id, now, by, data)
+    return True
