@@ -1,0 +1,315 @@
+"""The composition root: the only place that names concrete parts. Builds, starts in order, stops in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from random import SystemRandom
+
+import uvloop
+
+from bridge import __version__, api
+from bridge.api.parts import Parts
+from bridge.api.serve import HttpServer, ListenError
+from bridge.clock import wall
+from bridge.config import Modem, Settings
+from bridge.inbound.receive import Receiver
+from bridge.model import ChannelSnapshot, Ids, Instant, Message, show_id
+from bridge.outbound import settle
+from bridge.outbound.channel import Bridge, Channel
+from bridge.outbound.dispatch import Dispatch
+from bridge.outbound.doubts import Doubts
+from bridge.outbound.intake import Closed, Intake
+from bridge.policy import doubt
+from bridge.policy.admission import Defaults
+from bridge.schedule import Housekeeping
+from bridge.service_manager import notify
+from bridge.store import StoreError
+from bridge.store.sqlite import SqliteStore, open_store
+from bridge.telemetry import Figures, Telemetry, configure_logging, render_metrics
+from drivers import registry
+from drivers.modems.settings import ModemSettings
+
+__all__ = ["App", "run", "running"]
+
+log = logging.getLogger("gsmbridge.app")
+
+DRAIN = 75.0  # seconds a running submission may take after the order to stop (reliability: drain)
+DATABASE = "gsmbridge.sqlite"
+
+
+class App:
+    """The running service, for the command line, the demo and the tests."""
+
+    def __init__(self, settings: Settings, store: SqliteStore, telemetry: Telemetry, ids: Ids) -> None:
+        self.settings = settings
+        self.store = store
+        self.telemetry = telemetry
+        self.ids = ids
+        self.url = ""
+        self.channels: dict[str, Channel] = {}
+        self.ready = False
+
+    async def snapshots(self) -> list[ChannelSnapshot]:
+        return [await channel.snapshot() for channel in self.channels.values()]
+
+    async def metrics(self) -> bytes:
+        now = wall()
+        counts, (due, later, oldest), doubts = await self.store.read(
+            lambda v: (v.counts(), v.queue_depth(now), v.open_doubts())
+        )
+        return render_metrics(
+            Figures(
+                version=__version__,
+                counts=counts,
+                due=due,
+                later=later,
+                oldest_due_seconds=0.0 if oldest is None else max(0, now - oldest) / 1000,
+                doubts=doubts,
+                channels=await self.snapshots(),
+            )
+        )
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> AsyncIterator[App]:
+    """The whole service, from the open store to the listening API; on leaving it drains and stops."""
+    rules = _rules(settings)
+    _private_directory(settings.service.state_dir)
+    async with AsyncExitStack() as stack:
+        store = await open_store(
+            settings.service.state_dir / DATABASE,
+            now=now,
+            doubt_deadline=lambda message, at: _deadline(message, at, rules.windows),
+        )
+        stack.push_async_callback(store.close)
+        ids = Ids(now, SystemRandom(), store.last_id)  # also with a clock that was set back, ids grow
+        telemetry = Telemetry(now)
+        app = App(settings, store, telemetry, ids)
+        _tell_recovery(app)
+
+        receiver = Receiver(store, ids, now, telemetry)
+        dispatch = Dispatch(store, app.channels, now, telemetry)
+        doubts = Doubts(store, app.channels, now, telemetry, rules, wake_dispatch=dispatch.wake)
+        intake = Intake(store, _defaults(settings), ids, now, wake=dispatch.wake, telemetry=telemetry)
+        shared = Bridge(
+            store=store,
+            ids=ids,
+            now=now,
+            telemetry=telemetry,
+            rules=rules,
+            receive=receiver.receive,
+            wake_dispatch=dispatch.wake,
+            wake_doubts=doubts.wake,
+            others=dispatch.others,
+        )
+        environment = registry.Environment(state_dir=settings.service.state_dir)
+        for modem in settings.modems:
+            driver = registry.create("modem", modem.id, _modem_settings(modem), environment)
+            app.channels[modem.id] = Channel(modem.id, "modem", driver, shared)
+
+        server = HttpServer(
+            api.build(_parts(app, intake, now)), listen=settings.service.listen, socket=settings.service.socket
+        )
+        tasks = await stack.enter_async_context(_Tasks())
+        for channel in app.channels.values():
+            tasks.start(channel.run(), f"channel {channel.id}")
+        tasks.start(dispatch.run(), "dispatch")
+        tasks.start(doubts.run(), "doubts")
+        housekeeping = Housekeeping(store, receiver, now, telemetry)
+        housekeeping.start()
+        stack.callback(housekeeping.stop)
+
+        app.url = (await server.start()).url or ""
+        stack.push_async_callback(server.stop)
+        dispatch.wake()
+        app.ready = True
+        # What start-up made stays: the collector need not look at it again, and the memory is shared no more.
+        gc.collect()
+        gc.freeze()
+        try:
+            yield app
+        finally:
+            app.ready = False
+            intake.closed = Closed("the service is stopping; send the order again in a few seconds")
+            await _drain(app)
+
+
+class _Tasks:
+    """The service's lasting tasks. One that fails ends the service: half a service would drop texts in silence."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._owner: asyncio.Task[object] | None = None
+        self._failure: BaseException | None = None
+        self._leaving = False
+
+    async def __aenter__(self) -> _Tasks:
+        self._owner = asyncio.current_task()
+        return self
+
+    def start(self, work: object, name: str) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+        task.set_name(name)
+        task.add_done_callback(self._ended)
+        self._tasks.add(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._leaving or task.cancelled():
+            return
+        self._failure = task.exception() or RuntimeError(f"{task.get_name()} ended by itself")
+        if self._owner is not None:
+            self._owner.cancel()
+
+    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
+        self._leaving = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._failure is not None:
+            if self._owner is not None:
+                self._owner.uncancel()
+            raise self._failure
+
+
+def run(settings: Settings) -> int:
+    """`gsmbridge run`: until SIGTERM or SIGINT. Returns the exit status (sysexits)."""
+    configure_logging(settings.service.log_level)
+    try:
+        uvloop.run(_serve(settings))
+    except StoreError as error:
+        log.critical("stopped reason=%s", error)
+        return os.EX_IOERR
+    except (OSError, ListenError) as error:
+        log.critical("stopped reason=%s", error)
+        return os.EX_UNAVAILABLE
+    return os.EX_OK
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings) as app:
+        log.info("ready url=%s channels=%d state_dir=%s", app.url, len(app.channels), settings.service.state_dir)
+        notify(READY=1, STATUS=f"listening on {app.url}")
+        await stop.wait()
+        log.info("stopping")
+        notify(STOPPING=1, EXTEND_TIMEOUT_USEC=int((DRAIN + 15) * 1_000_000))
+    log.info("stopped")
+
+
+async def _drain(app: App) -> None:
+    """No new arms; running submissions may end. Whatever is still armed at the limit is in doubt at the next start."""
+    if not app.channels:
+        return
+    waiting = [asyncio.ensure_future(channel.drain()) for channel in app.channels.values()]
+    _, late = await asyncio.wait(waiting, timeout=DRAIN)
+    for task in late:
+        task.cancel()
+    if late:
+        log.warning("drain_incomplete channels=%d; their submissions will be in doubt", len(late))
+
+
+def _tell_recovery(app: App) -> None:
+    found = app.store.recovered
+    if found.released or found.in_doubt:
+        app.telemetry.notable("recovered", level=logging.WARNING, put_back=found.released, in_doubt=len(found.in_doubt))
+    for attempt in found.in_doubt:
+        app.telemetry.notable("in_doubt", level=logging.WARNING, attempt=show_id("att", attempt), code="restarted")
+
+
+# --- From settings to parts -------------------------------------------------------------------------------------------
+
+
+def _rules(settings: Settings) -> settle.Rules:
+    sending = settings.sending
+    return settle.Rules(
+        delays=tuple(int(seconds * 1000) for seconds in sending.retry),
+        max_tries=sending.max_tries,
+        windows=doubt.Windows(
+            usual=int(sending.evidence_window * 1000), alarm=int(sending.evidence_window_priority * 1000)
+        ),
+    )
+
+
+def _deadline(message: Message, at: Instant, windows: doubt.Windows) -> Instant:
+    return doubt.deadline(
+        message.policy, priority=message.priority, now=at, expires_at=message.expires_at, windows=windows
+    )
+
+
+def _defaults(settings: Settings) -> Defaults:
+    return Defaults(
+        region=settings.service.region,
+        max_parts=settings.limits.max_parts,
+        policy=settings.sending.policy,
+        validity=settings.sending.validity,
+        report=settings.sending.report,
+        channels=frozenset(modem.id for modem in settings.modems),
+    )
+
+
+def _parts(app: App, intake: Intake, now: Callable[[], Instant]) -> Parts:
+    def ready() -> tuple[bool, str]:
+        if intake.closed is not None:
+            return False, str(intake.closed)
+        return (True, "") if app.ready else (False, "the service is starting")
+
+    return Parts(
+        store=app.store,
+        intake=intake,
+        ids=app.ids,
+        now=now,
+        random_bytes=secrets.token_bytes,
+        channels=app.snapshots,
+        ready=ready,
+        metrics=app.metrics,
+        version=__version__,
+        region=app.settings.service.region,
+        max_recipients=app.settings.limits.max_recipients,
+        max_body=app.settings.limits.max_body,
+    )
+
+
+def _modem_settings(modem: Modem) -> ModemSettings:
+    defaults = ModemSettings()
+    timing = defaults.timing
+    if modem.result_timeout is not None:
+        import msgspec
+
+        timing = msgspec.structs.replace(timing, result=modem.result_timeout)
+    return ModemSettings(
+        port=modem.port,
+        imei=modem.imei or "",
+        iccid=modem.iccid or "",
+        pin=modem.pin.reveal() if modem.pin else "",
+        smsc=modem.smsc or "",
+        storage=modem.storage or "",
+        profile=modem.profile or "",
+        poll=modem.poll,
+        baudrate=modem.baudrate,
+        rtscts=modem.rtscts,
+        timing=timing,
+    )
+
+
+def _private_directory(directory: Path) -> None:
+    os.umask(0o077)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"cannot make the state directory {directory}: {error.strerror}; "
+            "set service.state_dir to one that this user may write"
+        ) from error
+    if directory.stat().st_mode & 0o077:
+        raise OSError(f"the state directory {directory} is open to others; run: chmod 700 {directory}")

@@ -1,0 +1,122 @@
+"""The whole bridge in one process with simulated modems: what a test of a flow starts, asks and waits for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from bridge.app import App, running
+from bridge.config import Modem, Sending, Service, Settings
+from bridge.telemetry import Occurrence
+from drivers.simulator import Simulation
+
+__all__ = ["Gateway", "gateway", "settings_for"]
+
+PATIENCE = 20.0  # seconds; never waited for when things go well
+
+
+class Gateway:
+    """A running bridge, its simulated network, and its events in order."""
+
+    def __init__(self, app: App, sim: Simulation, http: httpx.AsyncClient, events: asyncio.Queue[Occurrence]) -> None:
+        self.app = app
+        self.sim = sim
+        self.http = http
+        self.seen: list[Occurrence] = []
+        self._events = events
+
+    async def send(self, to: str, text: str = "Hello", **options: Any) -> str:
+        """Order one text; its id."""
+        answer = await self.http.post("/v1/messages", json={"to": to, "text": text, **options})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    async def message(self, id: str) -> dict[str, Any]:
+        answer = await self.http.get(f"/v1/messages/{id}")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    async def inbound(self) -> list[dict[str, Any]]:
+        answer = await self.http.get("/v1/inbound")
+        assert answer.status_code == 200, answer.text
+        return list(answer.json()["items"])
+
+    async def event(self, name: str, **fields: Any) -> Occurrence:
+        """The next event with this name and these fields; those before it are passed over (and kept in `seen`)."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                occurrence = await self._events.get()
+                self.seen.append(occurrence)
+                if occurrence.name == name and all(occurrence.fields.get(k) == v for k, v in fields.items()):
+                    return occurrence
+
+    async def status(self, id: str, *wanted: str) -> dict[str, Any]:
+        """The message as soon as it has one of these states. Looked at after each event."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                message = await self.message(id)
+                if message["status"] in wanted:
+                    return message
+                self.seen.append(await self._events.get())
+
+    def texts(self, text: str | None = None) -> list[str]:
+        """What the network took, oldest first."""
+        return [str(e.text) for e in self.sim.network.ledger if text is None or e.text == text]
+
+
+def settings_for(directory: Path, sim: Simulation, modems: list[dict[str, Any]], sending: dict[str, Any]) -> Settings:
+    state = directory / "state"
+    return Settings(
+        service=Service(state_dir=state, listen="127.0.0.1:0", region="GB", socket=state / "gsmbridge.sock"),
+        sending=Sending(**sending),
+        modems=tuple(
+            Modem(**{"id": f"modem{n}", "port": modem.port, "poll": 0.5, **options})
+            for n, (modem, options) in enumerate(zip(sim.modems, modems, strict=True))
+        ),
+    )
+
+
+@asynccontextmanager
+async def gateway(
+    directory: Path,
+    *,
+    modems: int = 1,
+    options: list[dict[str, Any]] | None = None,
+    up: int | None = None,
+    before: Any = None,
+    settings: Any = None,
+    delay: float = 0.0,
+    reports: float | None = 0.05,
+    **sending: Any,
+) -> AsyncIterator[Gateway]:
+    """`options`: settings of each modem. `up`: how many modems to wait for. `before`: called with the simulation before
+    the bridge starts. `sending`: settings of that table."""
+    async with Simulation(modems=modems, delay=delay, reports=reports) as sim:
+        if before is not None:
+            before(sim)
+        configured = settings_for(directory, sim, options or [{}] * modems, sending)
+        if settings is not None:
+            configured = settings(configured)
+        async with running(configured) as app:
+            with app.telemetry.listen() as events:
+                transport = httpx.AsyncHTTPTransport(uds=str(configured.service.socket))
+                async with httpx.AsyncClient(transport=transport, base_url="http://gsmbridge", timeout=20) as http:
+                    gate = Gateway(app, sim, http, events)
+                    await _all_up(gate, modems if up is None else up)
+                    yield gate
+
+
+async def _all_up(gate: Gateway, wanted: int) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while sum(c.fit for c in gate.app.channels.values()) < wanted:
+            gate.seen.append(await gate._events.get())
+
+
+def replaced(settings: Settings, **changes: Any) -> Settings:
+    return msgspec.structs.replace(settings, **changes)
