@@ -12,6 +12,7 @@ import httpx
 import msgspec
 
 from bridge.app import App, running
+from bridge.clock import wall
 from bridge.config import Modem, Sending, Service, Settings
 from bridge.telemetry import Occurrence
 from drivers.simulator import Simulation
@@ -91,19 +92,22 @@ async def gateway(
     up: int | None = None,
     before: Any = None,
     settings: Any = None,
+    now_ahead: dict[str, int] | None = None,
     delay: float = 0.0,
     reports: float | None = 0.05,
     **sending: Any,
 ) -> AsyncIterator[Gateway]:
     """`options`: settings of each modem. `up`: how many modems to wait for. `before`: called with the simulation before
-    the bridge starts. `sending`: settings of that table."""
+    the bridge starts. `now_ahead`: {"ahead": milliseconds} by which the bridge's wall clock is ahead, changed at will.
+    `sending`: settings of that table."""
     async with Simulation(modems=modems, delay=delay, reports=reports) as sim:
         if before is not None:
             before(sim)
         configured = settings_for(directory, sim, options or [{}] * modems, sending)
         if settings is not None:
             configured = settings(configured)
-        async with running(configured) as app:
+        ahead = now_ahead or {"ahead": 0}
+        async with running(configured, now=lambda: wall() + ahead["ahead"]) as app:
             with app.telemetry.listen() as events:
                 transport = httpx.AsyncHTTPTransport(uds=str(configured.service.socket))
                 async with httpx.AsyncClient(transport=transport, base_url="http://gsmbridge", timeout=20) as http:
