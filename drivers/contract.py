@@ -7,7 +7,7 @@ One driver instance is one *channel*. Rules for its author:
     `NotSent`: nothing left us. `Refused`: a definite no. `MaybeSent`: nobody knows.
  3. Once a byte that can cause a send may have left, a driver MUST NOT raise `NotSent`; when unsure, `MaybeSent`.
  4. A driver MUST NOT send anything twice by itself. Retries belong to the bridge.
- 5. What the carrier says later about a `MaybeSent` MUST be offered as a `LateResult`, never credited to another submission.
+ 5. What the carrier says later about a `MaybeSent` MUST be offered as a `LateResult`, never credited to another one.
  6. An incoming text or report MUST NOT be deleted, acknowledged or answered before `Sink.accept` has returned.
  7. If `Sink.accept` raises, the driver MUST offer the same event again later.
  8. `run` MUST keep the link alive until cancelled: reconnect, back off, and tell every change of state as `LinkChange`.
@@ -16,12 +16,13 @@ One driver instance is one *channel*. Rules for its author:
 11. Whatever the peer sends, a driver SHOULD survive it, keep the raw form, and count it.
 12. Numbers and texts MUST NOT be logged above debug level, secrets never.
 
-The bridge owes the driver: the attempt is on disk before `submit` is called, and `accept` returns only when the event is.
+The bridge owes the driver: the attempt is on disk before `submit` is called; `accept` returns only when the event is.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Protocol
 
@@ -29,6 +30,9 @@ import msgspec
 
 __all__ = [
     "Absent",
+    "Account",
+    "Balance",
+    "Call",
     "CannotTell",
     "Capabilities",
     "Cause",
@@ -36,6 +40,7 @@ __all__ = [
     "Encoding",
     "Event",
     "Evidence",
+    "Forged",
     "Found",
     "Health",
     "Incoming",
@@ -43,17 +48,24 @@ __all__ = [
     "LateResult",
     "LinkChange",
     "LinkState",
+    "Lookup",
     "MaybeSent",
+    "NotOffered",
     "NotSent",
     "Part",
     "Ports",
+    "Quote",
     "Receipt",
     "Reference",
     "Refused",
+    "Reply",
+    "ReportFate",
+    "SenderName",
     "Sink",
     "StatusReport",
     "Submission",
     "SubmitError",
+    "Takes",
 ]
 
 
@@ -97,6 +109,14 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     reject_duplicates: bool = False
     protocol_id: int = 0  # TP-PID, 23.040 §9.2.3.9
     dcs: int | None = None  # TP-DCS given by the caller; None = from encoding and class
+    # For drivers that take messages:
+    kind: str = "text"  # "text", "binary", "wap_push", "mms", "voice", "ping", "hlr"
+    encoding: Encoding | None = None  # as counted at accept
+    parts: int = 1  # as counted at accept
+    data: bytes | None = None  # octets of a binary message
+    udh: bytes = b""  # its header, without length octet
+    send_at: datetime | None = None  # only when the carrier is to hold it; aware
+    options: dict[str, str] = msgspec.field(default_factory=dict)  # what only some carriers know: "subject", "url" ...
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +125,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     reference: str  # TP-MR as decimal text, or the provider's id
     tp_mr: int | None = None
     raw: str = ""  # the answer as it came
+    parts: int | None = None  # as the carrier counts them; it may differ from ours, and that is shown
+    cost: Decimal | None = None
+    currency: str = ""
 
 
 # --- May I send again? ------------------------------------------------------------------------------------------------
@@ -247,6 +270,18 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""  # why it could not be decoded, or what was odd
 
 
+class ReportFate(StrEnum):
+    """What a provider says became of a message. An unknown word is UNKNOWN, never an error."""
+
+    ACCEPTED = "accepted"  # with the provider
+    SENT = "sent"  # with an operator
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"  # tried, for good
+    EXPIRED = "expired"
+    REJECTED = "rejected"  # never tried
+    UNKNOWN = "unknown"
+
+
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery report as it came. For a modem TP-MR, recipient and times; for a provider its reference."""
 
@@ -260,6 +295,11 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     discharged_at: datetime | None = None
     reference: str | None = None  # provider id
     attempt_id: str | None = None  # when the report carries our own reference
+    fate: ReportFate | None = None  # a provider's word, normalised; a modem's is in tp_st
+    code: str = ""  # the provider's own word or number
+    detail: str = ""
+    cost: Decimal | None = None
+    currency: str = ""
 
 
 class LinkState(StrEnum):
@@ -375,3 +415,74 @@ class Driver(Protocol):
 
     async def health(self) -> Health:
         """What is known now, without disturbing traffic."""
+
+
+# --- What a provider's account can be asked besides -------------------------------------------------------------------
+
+
+class NotOffered(Exception):
+    """This carrier has no such operation. The message says which do."""
+
+
+class Balance(msgspec.Struct, frozen=True, kw_only=True):
+    amount: Decimal
+    currency: str = ""
+    unit: str = "money"  # or "messages"
+    raw: str = ""
+
+
+class Quote(msgspec.Struct, frozen=True, kw_only=True):
+    cost: Decimal
+    currency: str = ""
+    parts: int | None = None
+    raw: str = ""
+
+
+class SenderName(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    state: str = ""  # as the provider says: "authorized", "pending" ...
+
+
+class Lookup(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a subscriber, in the provider's own words."""
+
+    number: str
+    reachable: bool | None = None
+    facts: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider calls us: the request as it came."""
+
+    method: str
+    path: str  # behind the secret part
+    query: bytes
+    headers: dict[str, str]  # names in lower case
+    body: bytes
+    address: str  # of the caller
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """The events in a call, and how that provider wants to be answered once they are stored."""
+
+    events: tuple[Event, ...] = ()
+    status: int = 200
+    body: bytes = b"OK"
+    content_type: str = "text/plain; charset=utf-8"
+
+
+class Forged(Exception):
+    """The call is not from the provider: its signature, address or form is wrong. Nothing of it is used."""
+
+
+class Account(Protocol):
+    """Asked by people and by routing; every operation may raise `NotOffered` or a `SubmitError`."""
+
+    async def balance(self) -> Balance: ...
+    async def quote(self, submission: Submission) -> Quote: ...
+    async def senders(self) -> list[SenderName]: ...
+    async def status(self, reference: str, to: str) -> StatusReport: ...
+    async def subscriber(self, number: str) -> Lookup: ...
+
+    def called(self, call: Call) -> Reply:
+        """Raises `Forged`."""

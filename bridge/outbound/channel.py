@@ -62,7 +62,7 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     receive: Callable[[str, Incoming], Awaitable[None]]  # bridge.inbound
     wake_dispatch: Callable[[], None]
     wake_doubts: Callable[[], None]
-    others: Callable[[str], bool]  # another channel than this one could send now
+    others: Callable[[str], frozenset[str]]  # the channels beside this one that could send now
 
 
 class _Armed(msgspec.Struct, frozen=True, kw_only=True):

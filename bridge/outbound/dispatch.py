@@ -48,9 +48,9 @@ class Dispatch:
         """Something may be claimable now: an order came, a channel has room, a channel came up."""
         self._wake.set()
 
-    def others(self, channel: str) -> bool:
-        """Another channel could send now."""
-        return any(c.fit for c in self._channels.values() if c.id != channel)
+    def others(self, channel: str) -> frozenset[str]:
+        """The channels beside this one that could send now."""
+        return frozenset(c.id for c in self._channels.values() if c.fit and c.id != channel)
 
     async def run(self) -> None:
         while True:

@@ -15,6 +15,7 @@ from drivers.gsm.outcome import Fate, tp_status
 
 __all__ = ["Taken", "adopt_orphans", "take_late", "take_report"]
 
+FAILURES = frozenset({Fate.FAILED, Fate.FAILED_TEMPORARY, Fate.EXPIRED})  # unclear ones say neither yes nor no
 ORPHAN_WAIT = 10 * 60_000  # a report may be this much faster than the answer to its submission
 
 
@@ -178,7 +179,7 @@ def _roll_up(changes: Changes, id: int, now: Instant) -> None:
             # A resent part has two attempts; one delivered copy is enough.
             if known is None or tp_status(known.tp_st or 0).fate is not Fate.DELIVERED:
                 fates[attempt.part] = attempt
-    failed = [a for a in fates.values() if tp_status(a.tp_st or 0).fate not in (Fate.DELIVERED, Fate.PENDING)]
+    failed = [a for a in fates.values() if tp_status(a.tp_st or 0).fate in FAILURES]
     if failed:
         outcome = tp_status(failed[0].tp_st or 0)
         changes.move(

@@ -20,6 +20,7 @@ from drivers.contract import NotSent, Receipt, Refused, SubmitError
 
 __all__ = ["Rules", "Surroundings", "accept", "close_doubt", "fail", "give_doubt", "prove_sent", "put_back"]
 
+REFUSED = frozenset({AttemptState.REFUSED_SAFE, AttemptState.REFUSED_FINAL, AttemptState.REFUSED_LATE})
 PARTS_LEFT = "parts_left"  # why a half-sent message waits in its channel's queue
 
 
@@ -35,7 +36,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """Facts about the rest of the bridge when the submission ended."""
 
     channel: str
-    others: bool = False  # another channel could take the message now
+    others: frozenset[str] = frozenset()  # other channels that could send now
 
 
 def accept(changes: Changes, message: Message, attempt: Attempt, receipt: Receipt, now: Instant, *, last: bool) -> None:
@@ -97,6 +98,8 @@ def fail(
     definite = AttemptState.REFUSED_FINAL if refused else AttemptState.REFUSED_SAFE
     state = AttemptState.REFUSED_LATE if late else definite
     changes.end(attempt.id, state, now, code=error.code, cms=error.cms, detail=error.detail)
+    # A channel that has failed with this message before is no way out: two failing ones would pass it to and fro.
+    tried = {a.channel for a in earlier if a.state in REFUSED}
     decision = retry.after(
         retry.Failure(
             refused=refused,
@@ -111,7 +114,7 @@ def fail(
             delays=rules.delays,
             expires_at=message.expires_at,
             policy=message.policy,
-            others=around.others,
+            others=bool(around.others - tried),
             everywhere=isinstance(error, Refused) and error.everywhere,
             elsewhere=any(a.state is AttemptState.REFUSED_FINAL and a.channel != around.channel for a in earlier),
             partly=any(a.state in DONE and a.sim == attempt.sim and a.part != attempt.part for a in earlier),
