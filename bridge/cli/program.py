@@ -1,0 +1,89 @@
+"""The program: every command under its name."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated
+
+import typer
+
+from bridge.cli import configuration, demo, inbox, keys, messages, modems, send, service
+from bridge.cli.exits import Exit
+
+__all__ = ["program"]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from bridge import __version__
+
+        print(f"gsmbridge {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """SMS gateway for GSM modems: it never loses, doubles or silently drops a text."""
+
+
+def _group(help: str) -> typer.Typer:
+    return typer.Typer(help=help, no_args_is_help=True, context_settings=_CONTEXT)
+
+
+def _add(group: typer.Typer, command: Callable[..., None]) -> None:
+    @wraps(command)
+    def guarded(**arguments: object) -> None:
+        try:
+            command(**arguments)
+        except KeyboardInterrupt:
+            raise typer.Exit(Exit.INTERRUPTED) from None
+        except BrokenPipeError:
+            # Whoever read our output has seen enough (`| head`): no failure. What is left goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit from None
+
+    group.command()(guarded)
+
+
+_CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+program = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings=_CONTEXT,
+    callback=_root,
+)
+_add(program, service.run)
+_add(program, demo.demo)
+_add(program, service.simulate)
+_add(program, send.send)
+_add(program, messages.ls)
+_add(program, messages.show)
+_add(program, messages.cancel)
+_add(program, inbox.inbox)
+
+_modem = _group("The modems: what they are, how they are, where they are.")
+_add(_modem, modems.ls)
+_add(_modem, modems.info)
+_add(_modem, modems.scan)
+program.add_typer(_modem, name="modem")
+
+_key = _group("API keys.")
+_add(_key, keys.create)
+_add(_key, keys.ls)
+_add(_key, keys.revoke)
+program.add_typer(_key, name="key")
+
+_config = _group("The configuration file.")
+_add(_config, configuration.check)
+_add(_config, configuration.example)
+_add(_config, configuration.show)
+program.add_typer(_config, name="config")

@@ -1,0 +1,50 @@
+"""Times as people type them: "2026-01-31 08:00" of this machine's zone, RFC 3339, "10m", "24h"."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from bridge.cli.exits import Exit, Stop
+
+__all__ = ["future", "past", "seconds"]
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(s|m|h|d)?")
+_UNITS = {None: 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LONGEST = 10 * 366 * 86_400  # further is a typing error
+
+
+def seconds(typed: str, option: str) -> float:
+    """A duration in seconds."""
+    match = _DURATION.fullmatch(typed.strip())
+    value = float(match[1]) * _UNITS[match[2]] if match else None
+    if value is None or value > _LONGEST:
+        raise Stop(Exit.USAGE, f"{option}: {typed!r} is no duration", 'Write "30s", "10m", "24h", "7d" or seconds.')
+    return value
+
+
+def future(typed: str | None, option: str) -> str | None:
+    """An instant for the API; a duration counts from now on."""
+    return _instant(typed, option, +1)
+
+
+def past(typed: str | None, option: str) -> str | None:
+    """An instant for the API; a duration counts back from now."""
+    return _instant(typed, option, -1)
+
+
+def _instant(typed: str | None, option: str, sign: int) -> str | None:
+    if typed is None:
+        return None
+    if _DURATION.fullmatch(typed.strip().removeprefix("+")):
+        at = datetime.now(UTC) + sign * timedelta(seconds=seconds(typed.strip().removeprefix("+"), option))
+    else:
+        try:
+            at = datetime.fromisoformat(typed.strip()).astimezone(UTC)  # without a zone it is this machine's
+        except (ValueError, OverflowError):
+            raise Stop(
+                Exit.USAGE,
+                f"{option}: {typed!r} is no time",
+                'Write "2026-01-31 08:00", "2026-01-31T08:00:00Z", or a duration such as "10m".',
+            ) from None
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

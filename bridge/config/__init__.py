@@ -1,0 +1,43 @@
+"""The one configuration file: TOML in, frozen settings out, or every mistake at once with its place.
+
+Each setting is declared once, in `declared`. All is pure but `load`, which reads the file and, through references
+(`pin_file`, `pin_credential`), the secrets, which never stand in the file itself.
+"""
+
+from __future__ import annotations
+
+from bridge.config.declared import example
+from bridge.config.load import default_paths, default_state_dir, load
+from bridge.config.parse import parse
+from bridge.config.settings import (
+    DEFAULT_STATE_DIR,
+    ConfigError,
+    Limits,
+    Modem,
+    Problem,
+    Secret,
+    SecretKind,
+    SecretProblem,
+    Sending,
+    Service,
+    Settings,
+)
+
+__all__ = [
+    "DEFAULT_STATE_DIR",
+    "ConfigError",
+    "Limits",
+    "Modem",
+    "Problem",
+    "Secret",
+    "SecretKind",
+    "SecretProblem",
+    "Sending",
+    "Service",
+    "Settings",
+    "default_paths",
+    "default_state_dir",
+    "example",
+    "load",
+    "parse",
+]

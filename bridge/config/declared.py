@@ -1,0 +1,265 @@
+"""Every setting, declared once: name, reader, default, explanation. The checks, `example()` and the manual's test all
+come from these tables. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from bridge.config import readers as read
+from bridge.config.readers import Reader
+
+__all__ = ["REFUSED", "TABLES", "Setting", "example"]
+
+
+def example() -> str:
+    """A complete configuration with comments. As it stands it says the defaults."""
+    pieces = [
+        "# Configuration of gsm-bridge. What is written here are the defaults; lines that begin with # and no space\n"
+        '# are settings without a default, take the # away to use them. Times: "30s", "10m", "24h", "7d", or a number\n'
+        '# of seconds. Sizes: "512KiB", "16MiB", or a number of octets. `gsmbridge config check` names every mistake.\n'
+    ]
+    for name, settings in TABLES.items():
+        commented = name == "modem"
+        head = f"[[{name}]]" if commented else f"[{name}]"
+        pieces.append("\n" + _INTRODUCTIONS[name] + ("#" if commented else "") + head + "\n")
+        for setting in settings.values():
+            mark = "#" if commented or not setting.default else ""
+            value = setting.default or setting.sample
+            pieces.append(f"{_comment(setting.about)}{mark}{setting.name} = {value}\n")
+    return "".join(pieces)
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    read: Reader
+    about: str
+    default: str = ""  # as TOML; "" = not set
+    sample: str = ""  # what `example` shows where there is no default
+
+
+def _declare(*settings: Setting) -> dict[str, Setting]:
+    return {s.name: s for s in settings}
+
+
+TABLES: Mapping[str, dict[str, Setting]] = {
+    "service": _declare(
+        Setting(
+            name="state_dir",
+            read=read.path,
+            sample='"/var/lib/gsmbridge"',
+            about="Directory of the database, the private socket and the PIN guard (mode 0700). Without it: systemd's "
+            "$STATE_DIRECTORY, /var/lib/gsmbridge for root, ~/.local/state/gsmbridge for others.",
+        ),
+        Setting(
+            name="listen",
+            read=read.listen,
+            default='"127.0.0.1:8025"',
+            about="Address and port of the HTTP API. Port 0 takes any free one.",
+        ),
+        Setting(
+            name="allow_remote",
+            read=read.boolean,
+            default="false",
+            about="Must be true before `listen` may name an address that other machines can reach. The API speaks "
+            "plain HTTP: put a TLS proxy in front.",
+        ),
+        Setting(
+            name="region",
+            read=read.region,
+            sample='"PL"',
+            about='Country (ISO 3166) of numbers written without "+". Without it such numbers are refused.',
+        ),
+        Setting(
+            name="log_level",
+            read=read.choice("debug", "info", "warning", "error"),
+            default='"info"',
+            about="debug, info, warning or error. Texts and numbers are logged at debug only, secrets never.",
+        ),
+        Setting(
+            name="socket",
+            read=read.socket,
+            sample='"/var/lib/gsmbridge/gsmbridge.sock"',
+            about="The private socket (mode 0600) by which the command line talks to the service. Without it: "
+            "gsmbridge.sock in state_dir.",
+        ),
+    ),
+    "limits": _declare(
+        Setting(
+            name="max_parts",
+            read=read.integer(1, 255),
+            default="10",
+            about="A text that needs more parts is refused; each part is billed. 1 to 255.",
+        ),
+        Setting(
+            name="max_recipients",
+            read=read.integer(1, 100_000),
+            default="10_000",
+            about="Most messages in one batch.",
+        ),
+        Setting(
+            name="max_body",
+            read=read.size(1 << 10, 1 << 30),
+            default='"16MiB"',
+            about="Largest body of a request.",
+        ),
+    ),
+    "sending": _declare(
+        Setting(
+            name="policy",
+            read=read.policy,
+            default='"at_least_once"',
+            about="What to do when nobody knows whether a text was sent. at_most_once: never send it again. "
+            "at_least_once: wait for evidence, then send it again, flagged as a possible duplicate. urgent: send it "
+            "again at once by another channel, flagged.",
+        ),
+        Setting(
+            name="evidence_window",
+            read=read.duration(1, 7 * 86_400),
+            default='"10m"',
+            about="How long at_least_once waits for evidence.",
+        ),
+        Setting(
+            name="evidence_window_priority",
+            read=read.duration(1, 7 * 86_400),
+            default='"60s"',
+            about="The same for messages of priority 100 and above: alarms and one-time codes.",
+        ),
+        Setting(
+            name="validity",
+            read=read.validity,
+            default='"24h"',
+            about='How long a text may be tried, by us and by the network; "none" leaves it to the network.',
+        ),
+        Setting(
+            name="report",
+            read=read.boolean,
+            default="true",
+            about="Ask the network for delivery reports.",
+        ),
+        Setting(
+            name="retry",
+            read=read.durations,
+            default='["30s", "2m", "10m"]',
+            about="Waits between tries after proof that nothing was sent. The last one repeats.",
+        ),
+        Setting(
+            name="max_tries",
+            read=read.integer(1, 1000),
+            default="10",
+            about="Most tries of one message. A link that is down is not a try.",
+        ),
+    ),
+    "modem": _declare(
+        Setting(
+            name="id",
+            read=read.channel_id,
+            sample='"gsm1"',
+            about="Name of the channel: a-z, 0-9, - and _. Required.",
+        ),
+        Setting(
+            name="port",
+            read=read.port,
+            sample='"/dev/serial/by-id/usb-HUAWEI_Mobile-if00-port0"',
+            about="The AT port: a device path, socket://host:port or rfc2217://host:port. /dev/ttyUSB0 works too, but "
+            "changes its number. `gsmbridge modem scan` finds it. Required where neither imei nor iccid stands.",
+        ),
+        Setting(
+            name="baudrate",
+            read=read.choice_of_numbers(9_600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600),
+            default="115_200",
+            about="Speed of a real serial line. USB modems ignore it.",
+        ),
+        Setting(
+            name="rtscts",
+            read=read.boolean,
+            default="false",
+            about="Hardware flow control: only where the cable really has the wires, else the first write blocks.",
+        ),
+        Setting(
+            name="imei",
+            read=read.digits("IMEI", 14, 16),
+            sample='"490154203237518"',
+            about="Identity of the modem. With it the modem is found again under any port name, and no other is used.",
+        ),
+        Setting(
+            name="iccid",
+            read=read.digits("ICCID", 18, 20),
+            sample='"8948010000012345678"',
+            about="Identity of the SIM card. With it no other card is used.",
+        ),
+        Setting(
+            name="pin_file",
+            read=read.path,
+            sample='"/etc/gsmbridge/gsm1.pin"',
+            about="File with the SIM's PIN, readable by nobody but the service's user (mode 0600).",
+        ),
+        Setting(
+            name="pin_credential",
+            read=read.name("name of a credential"),
+            sample='"gsm1.pin"',
+            about="Or the name of a systemd credential with the PIN (LoadCredential=, LoadCredentialEncrypted=).",
+        ),
+        Setting(
+            name="smsc",
+            read=read.smsc,
+            sample='"+48602951111"',
+            about="Service centre, where the SIM has none or a wrong one.",
+        ),
+        Setting(
+            name="storage",
+            read=read.choice("SM", "ME", "MT"),
+            sample='"SM"',
+            about="Where incoming texts are kept until we have them: SM (card), ME (modem) or MT. Without it the "
+            "profile's choice.",
+        ),
+        Setting(
+            name="profile",
+            read=read.name("name of a profile"),
+            sample='"huawei"',
+            about="The kind of modem, where it does not say so itself: see modems.md.",
+        ),
+        Setting(
+            name="poll",
+            read=read.duration(1, 3600),
+            default='"30s"',
+            about="How often the storage is looked at, should the modem have kept silent about a text.",
+        ),
+        Setting(
+            name="result_timeout",
+            read=read.duration(5, 900),
+            sample='"180s"',
+            about="How long a modem may take to say whether a text went out. Without it the profile's time.",
+        ),
+        Setting(
+            name="trace",
+            read=read.boolean,
+            default="false",
+            about="Log every line to and from this modem at debug level, texts and numbers included.",
+        ),
+    ),
+}
+
+# Keys of a modem that deserve an answer of their own.
+REFUSED = {
+    "pin": "a PIN does not stand in the configuration; write it into a file of mode 0600 and name that with pin_file, "
+    "or use pin_credential with systemd",
+}
+
+_INTRODUCTIONS = {
+    "service": "",
+    "limits": "",
+    "sending": "# Defaults for messages; each order may say otherwise.\n",
+    "modem": "# One such table for each modem.\n",
+}
+
+
+def _comment(text: str) -> str:
+    words, lines, line = text.split(), [], "#"
+    for word in words:
+        if len(line) + 1 + len(word) > 118:
+            lines.append(line)
+            line = "#"
+        line += " " + word
+    return "\n".join([*lines, line]) + "\n"

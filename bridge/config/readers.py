@@ -1,0 +1,258 @@
+"""Readers: one TOML value each. A `ValueError` says what would be right. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from bridge.model import DoubtPolicy
+
+__all__ = [
+    "LONGEST_SOCKET_PATH",
+    "Reader",
+    "boolean",
+    "channel_id",
+    "choice",
+    "choice_of_numbers",
+    "digits",
+    "duration",
+    "durations",
+    "integer",
+    "listen",
+    "meant",
+    "name",
+    "path",
+    "policy",
+    "port",
+    "region",
+    "says",
+    "size",
+    "smsc",
+    "socket",
+    "validity",
+]
+
+LONGEST_SOCKET_PATH = 107  # sun_path of Linux, without the closing NUL
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h|d)")
+_DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_SIZE = re.compile(r"([0-9]+) ?(B|KiB|MiB|GiB)")
+_SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_CHANNEL_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_PORT_URL = re.compile(r"(?:socket|rfc2217)://(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):([0-9]{1,5})(?:[/?].*)?")
+_MSISDN = re.compile(r"\+?[0-9]{3,20}")
+_WEEKS_63 = 63 * 7 * 86_400  # the longest TP-VP, 23.040 §9.2.3.12.1
+
+Reader = Callable[[object], object]
+
+
+def says(value: object) -> str:
+    """A TOML value as the file has it, as near as we can."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + value[:60].replace('"', '\\"') + '"'
+    if isinstance(value, dict):
+        return "a table"
+    return repr(value)[:60]
+
+
+def _text(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{says(value)} is no text; give {what} in quotes")
+    return value
+
+
+def boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{says(value)} is neither true nor false (without quotes)")
+    return value
+
+
+def integer(low: int, high: int) -> Reader:
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(f"{says(value)} is no whole number; give {low} to {high}, without quotes")
+        if not low <= value <= high:
+            raise ValueError(f"{value} is out of range; give {low} to {high}")
+        return value
+
+    return read
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f'{says(value)} is no duration; write "30s", "10m", "24h", "7d" or a number of seconds')
+    return float(match[1]) * _DURATION_UNITS[match[2]]
+
+
+def _between(value: object, low: float, high: float) -> float:
+    seconds = _seconds(value)
+    if not low <= seconds <= high:  # false for nan too
+        raise ValueError(f"{says(value)} is out of range; give {_spell(low)} to {_spell(high)}")
+    return seconds
+
+
+def duration(low: float, high: float) -> Reader:
+    return lambda value: _between(value, low, high)
+
+
+def durations(value: object) -> tuple[float, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= 20:
+        raise ValueError(f'{says(value)} is no list of 1 to 20 durations such as ["30s", "2m", "10m"]')
+    return tuple(_between(v, 1, 86_400) for v in value)
+
+
+def validity(value: object) -> int | None:
+    if value == "none":
+        return None
+    seconds = _seconds(value)
+    if not 60 <= seconds <= _WEEKS_63:
+        raise ValueError(f'{says(value)} is out of range; give "1m" to "441d" (63 weeks), or "none"')
+    return int(seconds)
+
+
+def size(low: int, high: int) -> Reader:
+    def read(value: object) -> int:
+        match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+        if match is not None:
+            octets = int(match[1]) * _SIZE_UNITS[match[2]]
+        elif isinstance(value, int) and not isinstance(value, bool):
+            octets = value
+        else:
+            raise ValueError(f'{says(value)} is no size; write "512KiB", "16MiB" or a number of octets')
+        if not low <= octets <= high:
+            raise ValueError(f"{says(value)} is out of range; give {low} to {high} octets")
+        return octets
+
+    return read
+
+
+def choice(*words: str) -> Reader:
+    def read(value: object) -> str:
+        if value not in words:
+            raise ValueError(f"{says(value)} is not one of {', '.join(words)}{meant(value, words)}")
+        return str(value)
+
+    return read
+
+
+def choice_of_numbers(*numbers: int) -> Reader:
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value not in numbers:
+            raise ValueError(f"{says(value)} is not one of {', '.join(map(str, numbers))}")
+        return value
+
+    return read
+
+
+def policy(value: object) -> DoubtPolicy:
+    return DoubtPolicy(str(choice(*DoubtPolicy)(value)))
+
+
+def listen(value: object) -> str:
+    text = _text(value, 'an address such as "127.0.0.1:8025"')
+    host, _, port = text.rpartition(":")
+    if not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise ValueError(f'{says(value)} has no port from 0 to 65535; write "127.0.0.1:8025" or "[::1]:8025"')
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if bare != "localhost":
+        try:
+            address = ipaddress.ip_address(bare)
+        except ValueError:
+            raise ValueError(f'{says(value)} has no IP address before the port; write "127.0.0.1:8025"') from None
+        if (address.version == 6) != (bare != host):
+            raise ValueError(f'{says(value)}: an IPv6 address, and only that, stands in brackets: "[::1]:8025"')
+    return text
+
+
+def path(value: object) -> Path:
+    found = Path(_text(value, 'a path such as "/var/lib/gsmbridge"'))
+    if not found.is_absolute() or "\0" in str(found):
+        raise ValueError(f"{says(value)} is no absolute path; begin it with /")
+    return found
+
+
+def socket(value: object) -> Path:
+    found = path(value)
+    if len(str(found).encode()) > LONGEST_SOCKET_PATH:
+        raise ValueError(f"{says(value)} is longer than {LONGEST_SOCKET_PATH} octets, the most a Unix socket may have")
+    return found
+
+
+def region(value: object) -> str:
+    text = _text(value, 'a country such as "PL"')
+    if not re.fullmatch(r"[A-Z]{2}", text):
+        raise ValueError(f'{says(value)} is no country code; give two capital letters (ISO 3166), such as "PL"')
+    from phonenumbers import SUPPORTED_REGIONS  # 36 ms to import, and most of our commands need none of it
+
+    if text not in SUPPORTED_REGIONS:
+        raise ValueError(f'{says(value)} is no country with a numbering plan; the United Kingdom is "GB"')
+    return text
+
+
+def channel_id(value: object) -> str:
+    text = _text(value, 'a name such as "gsm1"')
+    if not _CHANNEL_ID.fullmatch(text):
+        raise ValueError(
+            f"{says(value)} is no channel name; use 1 to 32 of a-z, 0-9, - and _, beginning with a letter or digit"
+        )
+    return text
+
+
+def port(value: object) -> str:
+    text = _text(value, 'a port such as "/dev/serial/by-id/usb-...-if00-port0"')
+    match = _PORT_URL.fullmatch(text)
+    if match and 1 <= int(match[1]) <= 65_535:
+        return text
+    if text.startswith("/") and len(text) > 1 and not re.search(r"[\x00-\x1f]", text):
+        return text
+    raise ValueError(
+        f"{says(value)} is no port; give a device path (/dev/serial/by-id/... keeps its name, /dev/ttyUSB0 does not), "
+        "socket://host:port or rfc2217://host:port"
+    )
+
+
+def digits(what: str, low: int, high: int) -> Reader:
+    def read(value: object) -> str:
+        text = _text(value, f"the {what}")
+        if not re.fullmatch(rf"[0-9]{{{low},{high}}}", text):
+            count = f"{low}" if low == high else f"{low} to {high}"
+            raise ValueError(f"{says(value)} is no {what}; it has {count} digits")
+        return text
+
+    return read
+
+
+def smsc(value: object) -> str:
+    text = _text(value, 'a number such as "+48602951111"')
+    if not _MSISDN.fullmatch(text):
+        raise ValueError(f'{says(value)} is no number of a service centre; write it like "+48602951111"')
+    return text
+
+
+def name(what: str) -> Reader:
+    def read(value: object) -> str:
+        text = _text(value, what)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", text):
+            raise ValueError(f"{says(value)} is no {what}; use letters, digits, . _ @ and -")
+        return text
+
+    return read
+
+
+def meant(value: object, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(value), list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _spell(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f'"{seconds / size:g}{unit}"'
+    return f'"{seconds:g}s"'

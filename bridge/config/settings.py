@@ -1,0 +1,140 @@
+"""What a configuration says, as values."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from bridge.model import DoubtPolicy
+
+__all__ = [
+    "DEFAULT_STATE_DIR",
+    "SOCKET_NAME",
+    "ConfigError",
+    "Limits",
+    "Modem",
+    "Problem",
+    "Secret",
+    "SecretKind",
+    "SecretProblem",
+    "Sending",
+    "Service",
+    "Settings",
+]
+
+DEFAULT_STATE_DIR = Path("/var/lib/gsmbridge")
+SOCKET_NAME = "gsmbridge.sock"
+
+
+class Secret:
+    """A value that does not show itself in logs, tracebacks or dumps."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(...)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+class SecretKind(StrEnum):
+    FILE = "file"
+    CREDENTIAL = "credential"  # a name in systemd's $CREDENTIALS_DIRECTORY
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    state_dir: Path = DEFAULT_STATE_DIR
+    listen: str = "127.0.0.1:8025"  # address:port; port 0 takes any free one
+    allow_remote: bool = False
+    region: str | None = None  # ISO country of numbers without "+"
+    log_level: str = "info"
+    socket: Path = DEFAULT_STATE_DIR / SOCKET_NAME
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    max_parts: int = 10
+    max_recipients: int = 10_000
+    max_body: int = 16 << 20  # octets
+
+
+class Sending(msgspec.Struct, frozen=True, kw_only=True):
+    """Times in seconds."""
+
+    policy: DoubtPolicy = DoubtPolicy.AT_LEAST_ONCE
+    evidence_window: float = 600.0
+    evidence_window_priority: float = 60.0  # for priority 100 and above
+    validity: int | None = 86_400  # None: the network's default
+    report: bool = True
+    retry: tuple[float, ...] = (30.0, 120.0, 600.0)  # the last one repeats
+    max_tries: int = 10
+
+
+class Modem(msgspec.Struct, frozen=True, kw_only=True):
+    """One modem with its SIM: one channel."""
+
+    id: str
+    port: str = ""  # device path, socket://host:port or rfc2217://host:port; "": found by imei or iccid
+    baudrate: int = 115_200
+    rtscts: bool = False
+    imei: str | None = None
+    iccid: str | None = None
+    pin: Secret | None = None
+    smsc: str | None = None
+    storage: str | None = None  # "SM", "ME" or "MT"
+    profile: str | None = None
+    poll: float = 30.0  # seconds
+    result_timeout: float | None = None  # seconds; None: the profile's
+    trace: bool = False
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    service: Service = Service()
+    limits: Limits = Limits()
+    sending: Sending = Sending()
+    modems: tuple[Modem, ...] = ()
+    source: Path | None = None  # the file they came from
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """`at`: the setting ("modem[1].port", counted from 0), "" for the file as a whole. `line`: 0 when not known."""
+
+    at: str
+    detail: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        place = f"line {self.line}: " if self.line else ""
+        return f"{place}{self.at}: {self.detail}" if self.at else f"{place}{self.detail}"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used. All problems, in the order of the file."""
+
+    def __init__(self, problems: list[Problem], source: Path | None = None) -> None:
+        super().__init__("; ".join(str(p) for p in problems))
+        self.problems = problems
+        self.source = source
+
+
+class SecretProblem(Exception):
+    """A secret cannot be used. The message says what to do."""

@@ -1,0 +1,155 @@
+"""What the tests of the command line stand on: a real API over a real store in a thread of its own, and the command."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
+from pathlib import Path
+from random import SystemRandom
+from typing import Any, TypeVar
+
+import msgspec
+
+from bridge import api
+from bridge.api.parts import Parts
+from bridge.api.serve import HttpServer
+from bridge.cli import main
+from bridge.clock import wall
+from bridge.model import ChannelSnapshot, Ids, Inbound, Status, parse_id
+from bridge.outbound.intake import Intake
+from bridge.policy.admission import Defaults
+from bridge.store import Changes
+from bridge.store.sqlite import SqliteStore, open_store
+from drivers.contract import Health, LinkState
+
+T = TypeVar("T")
+
+PHONE = "+48600700800"
+
+
+class Result(msgspec.Struct, frozen=True):
+    exit: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def command(*arguments: str | Path, stdin: bytes | None = None) -> Result:
+    """Run the command in this process. Without `stdin` it is empty."""
+    out, err = io.StringIO(), io.StringIO()
+    before, mask = sys.stdin, os.umask(0o022)
+    sys.stdin = io.TextIOWrapper(io.BytesIO(stdin or b""), encoding="utf-8")
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = main([str(a) for a in arguments])
+    finally:
+        sys.stdin = before
+        os.umask(mask)
+    return Result(int(status), out.getvalue(), err.getvalue())
+
+
+class Service:
+    """The API on a private socket and on TCP; no modems, so a message moves only when a test moves it."""
+
+    def __init__(self, directory: Path, loop: asyncio.AbstractEventLoop) -> None:
+        self.directory = directory
+        self.config = directory / "config.toml"
+        self.url = ""
+        self.store: SqliteStore
+        self.ids = Ids(wall, SystemRandom())
+        self.channels = [
+            ChannelSnapshot(
+                id="gsm1",
+                driver="modem",
+                since=wall(),
+                accepted=3,
+                health=Health(
+                    state=LinkState.UP, model="E173", operator="Plus", signal_dbm=-71, imei="490154203237518"
+                ),
+            )
+        ]
+        self._loop = loop
+        self._server: HttpServer
+
+    def command(self, *arguments: str | Path, stdin: bytes | None = None) -> Result:
+        """Over the private socket."""
+        return command(*arguments, "--config", self.config, stdin=stdin)
+
+    def write(self, work: Callable[[Changes], T]) -> T:
+        return self._call(self.store.write(work))
+
+    def move(self, id: str, *statuses: Status) -> None:
+        number = parse_id("msg", id)
+        assert number is not None
+        for status in statuses:
+            self.write(partial(_move, number, status))
+
+    def receive(self, text: str, sender: str = PHONE) -> None:
+        row = Inbound(id=self.ids.next(), channel="gsm1", sim="1", sender=sender, received_at=wall(), text=text)
+        self.write(lambda changes: changes.add_inbound(row, []))
+
+    async def start(self) -> None:
+        self.config.write_text(f'[service]\nstate_dir = "{self.directory}/state"\nregion = "PL"\n')
+        (self.directory / "state").mkdir(mode=0o700)
+        self.store = await open_store(
+            self.directory / "state" / "gsmbridge.sqlite", now=wall, doubt_deadline=lambda message, at: None
+        )
+        defaults = Defaults(region="PL", channels=frozenset({"gsm1"}))
+        parts = Parts(
+            store=self.store,
+            intake=Intake(self.store, defaults, self.ids, wall, wake=lambda: None),
+            ids=self.ids,
+            now=wall,
+            random_bytes=os.urandom,
+            channels=self._channels,
+            ready=lambda: (True, ""),
+            metrics=self._metrics,
+            version="0",
+            region="PL",
+        )
+        socket = self.directory / "state" / "gsmbridge.sock"
+        self._server = HttpServer(api.build(parts), listen="127.0.0.1:0", socket=socket)
+        self.url = str((await self._server.start()).url)
+
+    async def stop(self) -> None:
+        await self._server.stop(patience=1)
+        await self.store.close()
+
+    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _channels(self) -> list[ChannelSnapshot]:
+        return self.channels
+
+    async def _metrics(self) -> bytes:
+        return b""
+
+
+def _move(message: int, status: Status, changes: Changes) -> None:
+    assert changes.move(message, status, wall()), f"the table does not allow {status}"
+
+
+@contextlib.contextmanager
+def running(directory: Path) -> Iterator[Service]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    service = Service(directory, loop)
+    try:
+        asyncio.run_coroutine_threadsafe(service.start(), loop).result(10)
+        yield service
+        asyncio.run_coroutine_threadsafe(service.stop(), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
