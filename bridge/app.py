@@ -10,9 +10,9 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from random import SystemRandom
 
+import msgspec
 import uvloop
 
 from bridge import __version__, api
@@ -21,18 +21,18 @@ from bridge.api.serve import HttpServer, ListenError
 from bridge.clock import wall
 from bridge.config import Modem, Settings
 from bridge.inbound.receive import Receiver
-from bridge.model import ChannelSnapshot, Ids, Instant, Message, show_id
+from bridge.model import ChannelSnapshot, Ids, Instant, show_id
+from bridge.opening import StateDirectoryError, open_database, windows
 from bridge.outbound import settle
 from bridge.outbound.channel import Bridge, Channel
 from bridge.outbound.dispatch import Dispatch
 from bridge.outbound.doubts import Doubts
 from bridge.outbound.intake import Closed, Intake
-from bridge.policy import doubt
 from bridge.policy.admission import Defaults
 from bridge.schedule import Housekeeping
 from bridge.service_manager import notify
 from bridge.store import StoreError
-from bridge.store.sqlite import SqliteStore, open_store
+from bridge.store.sqlite import SqliteStore
 from bridge.telemetry import Figures, Telemetry, configure_logging, render_metrics
 from drivers import registry
 from drivers.modems.settings import ModemSettings
@@ -42,7 +42,6 @@ __all__ = ["App", "run", "running"]
 log = logging.getLogger("gsmbridge.app")
 
 DRAIN = 75.0  # seconds a running submission may take after the order to stop (reliability: drain)
-DATABASE = "gsmbridge.sqlite"
 
 
 class App:
@@ -82,13 +81,8 @@ class App:
 async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> AsyncIterator[App]:
     """The whole service, from the open store to the listening API; on leaving it drains and stops."""
     rules = _rules(settings)
-    _private_directory(settings.service.state_dir)
     async with AsyncExitStack() as stack:
-        store = await open_store(
-            settings.service.state_dir / DATABASE,
-            now=now,
-            doubt_deadline=lambda message, at: _deadline(message, at, rules.windows),
-        )
+        store = await open_database(settings, now)
         stack.push_async_callback(store.close)
         ids = Ids(now, SystemRandom(), store.last_id)  # also with a clock that was set back, ids grow
         telemetry = Telemetry(now)
@@ -187,7 +181,7 @@ def run(settings: Settings) -> int:
     except StoreError as error:
         log.critical("stopped reason=%s", error)
         return os.EX_IOERR
-    except (OSError, ListenError) as error:
+    except (OSError, ListenError, StateDirectoryError) as error:
         log.critical("stopped reason=%s", error)
         return os.EX_UNAVAILABLE
     return os.EX_OK
@@ -235,15 +229,7 @@ def _rules(settings: Settings) -> settle.Rules:
     return settle.Rules(
         delays=tuple(int(seconds * 1000) for seconds in sending.retry),
         max_tries=sending.max_tries,
-        windows=doubt.Windows(
-            usual=int(sending.evidence_window * 1000), alarm=int(sending.evidence_window_priority * 1000)
-        ),
-    )
-
-
-def _deadline(message: Message, at: Instant, windows: doubt.Windows) -> Instant:
-    return doubt.deadline(
-        message.policy, priority=message.priority, now=at, expires_at=message.expires_at, windows=windows
+        windows=windows(settings),
     )
 
 
@@ -284,8 +270,6 @@ def _modem_settings(modem: Modem) -> ModemSettings:
     defaults = ModemSettings()
     timing = defaults.timing
     if modem.result_timeout is not None:
-        import msgspec
-
         timing = msgspec.structs.replace(timing, result=modem.result_timeout)
     return ModemSettings(
         port=modem.port,
@@ -300,16 +284,3 @@ def _modem_settings(modem: Modem) -> ModemSettings:
         rtscts=modem.rtscts,
         timing=timing,
     )
-
-
-def _private_directory(directory: Path) -> None:
-    os.umask(0o077)
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(
-            f"cannot make the state directory {directory}: {error.strerror}; "
-            "set service.state_dir to one that this user may write"
-        ) from error
-    if directory.stat().st_mode & 0o077:
-        raise OSError(f"the state directory {directory} is open to others; run: chmod 700 {directory}")

@@ -45,13 +45,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bridge.clock", "bridge.inbound", "bridge.model", "bridge.outbound", "bridge.policy", "bridge.states",
         "bridge.store", "bridge.telemetry", "drivers.contract", "drivers.gsm",
     ),
+    "bridge.opening": ("bridge.config", "bridge.model", "bridge.policy", "bridge.store"),
     "bridge.app": ("bridge", "drivers"),
     "bridge.cli": ("bridge", "drivers"),
 }  # fmt: skip
 
 # The protocol of the store is everybody's, what stands behind it is named by the composition root and the command line.
 CONCRETE = ("bridge.store.",)
-NAMES_CONCRETE = ("bridge.app", "bridge.cli", "bridge.store")
+NAMES_CONCRETE = ("bridge.app", "bridge.cli", "bridge.opening", "bridge.store")
 
 # No I/O, clock, randomness, threads or tasks.
 PURE = (

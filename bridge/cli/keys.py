@@ -14,15 +14,12 @@ from bridge.cli.options import ConfigOption, KeyFileOption, OutputOption, UrlOpt
 from bridge.cli.output import Form
 
 if TYPE_CHECKING:
-    from bridge.config import Settings
-    from bridge.model import ApiKey, Instant, Message
+    from bridge.model import ApiKey
     from bridge.store import Store
 
 __all__ = ["create", "ls", "revoke"]
 
 T = TypeVar("T")
-
-DATABASE = "gsmbridge.sqlite"  # as bridge.app calls it; to import that costs half a second
 
 
 def create(
@@ -181,23 +178,13 @@ def _in_store(config: Path | None, work: Callable[[Store], Awaitable[T]]) -> T:
 
     from bridge.cli.client import settings_for
     from bridge.clock import wall
+    from bridge.opening import StateDirectoryError, open_database
     from bridge.store import StoreError, StoreInUse
-    from bridge.store.sqlite import open_store
 
     settings = settings_for(config)
-    directory = settings.service.state_dir
-    os.umask(0o077)
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Stop(
-            Exit.CANT_CREATE,
-            f"the state directory {directory} cannot be made: {error.strerror}",
-            "Run this as the service's user, or set service.state_dir in the configuration.",
-        ) from None
 
     async def run() -> T:
-        store = await open_store(directory / DATABASE, now=wall, doubt_deadline=_deadlines(settings))
+        store = await open_database(settings, wall)
         try:
             return await work(store)
         finally:
@@ -205,22 +192,12 @@ def _in_store(config: Path | None, work: Callable[[Store], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(run())
+    except StateDirectoryError as error:
+        raise Stop(Exit.CANT_CREATE, str(error)) from None
     except StoreInUse as error:
         raise Stop(Exit.TEMPFAIL, str(error), "The service is just starting or stopping; try again.") from None
     except StoreError as error:
         raise Stop(Exit.IO, str(error)) from None
-
-
-def _deadlines(settings: Settings) -> Callable[[Message, Instant], Instant | None]:
-    """When a doubt is closed that the opening finds: the first one to open the store after a crash may be us."""
-    from bridge.policy import doubt
-
-    windows = doubt.Windows(
-        usual=int(settings.sending.evidence_window * 1000), alarm=int(settings.sending.evidence_window_priority * 1000)
-    )
-    return lambda message, at: doubt.deadline(
-        message.policy, priority=message.priority, now=at, expires_at=message.expires_at, windows=windows
-    )
 
 
 def _new_file(path: Path) -> int:
