@@ -1,0 +1,24 @@
+"""Modems, SIM cards and a network that exist only here; see README.md beside this file."""
+
+from __future__ import annotations
+
+from drivers.simulator.faults import Answer, Faults, Injection, NetworkFaults, ReportFault, SendFault, Stage, Then
+from drivers.simulator.ledger import Entry, Ledger
+from drivers.simulator.network import Network
+from drivers.simulator.simulation import SimulatedModem, Simulation
+
+__all__ = [
+    "Answer",
+    "Entry",
+    "Faults",
+    "Injection",
+    "Ledger",
+    "Network",
+    "NetworkFaults",
+    "ReportFault",
+    "SendFault",
+    "SimulatedModem",
+    "Simulation",
+    "Stage",
+    "Then",
+]
