@@ -53,6 +53,7 @@ class App:
         self.telemetry = telemetry
         self.ids = ids
         self.url = ""
+        self.housekeeping: Housekeeping | None = None  # set once the service runs
         self.channels: dict[str, Channel] = {}
         self.ready = False
 
@@ -117,7 +118,10 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
             tasks.start(channel.run(), f"channel {channel.id}")
         tasks.start(dispatch.run(), "dispatch")
         tasks.start(doubts.run(), "doubts")
-        housekeeping = Housekeeping(store, receiver, now, telemetry)
+        housekeeping = Housekeeping(
+            store, receiver, now, telemetry, rescue=lambda: dispatch.rescue(rules.windows.usual)
+        )
+        app.housekeeping = housekeeping
         housekeeping.start()
         stack.callback(housekeeping.stop)
 

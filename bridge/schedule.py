@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -23,9 +23,19 @@ KEYS_KEPT = 72 * 3_600_000  # idempotency keys, milliseconds
 
 
 class Housekeeping:
-    def __init__(self, store: Store, receiver: Receiver, now: Callable[[], Instant], telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        store: Store,
+        receiver: Receiver,
+        now: Callable[[], Instant],
+        telemetry: Telemetry,
+        *,
+        rescue: Callable[[], Awaitable[int]],
+    ) -> None:
+        """`rescue`: what waits for a channel that is out of service for long."""
         self._store = store
         self._receiver = receiver
+        self._rescue = rescue
         self._now = now
         self._telemetry = telemetry
         self._scheduler = AsyncIOScheduler(timezone=UTC)
@@ -48,6 +58,7 @@ class Housekeeping:
             while await self._store.write(lambda c: c.forget(self._now() - KEYS_KEPT, AT_ONCE)) == AT_ONCE:
                 pass
             await self._receiver.publish_incomplete()
+            await self._rescue()
         except StoreError as error:
             log.error("housekeeping_failed detail=%s", error)
 

@@ -18,7 +18,19 @@ from collections.abc import Mapping
 from bridge.model import AttemptState as A
 from bridge.model import Status as S
 
-__all__ = ["ATTEMPT_MOVES", "CANCELLABLE", "MOVES", "TERMINAL", "WAITING", "IllegalMove", "check", "check_attempt"]
+__all__ = [
+    "ATTEMPT_MOVES",
+    "CANCELLABLE",
+    "CORRECTABLE",
+    "MOVES",
+    "TERMINAL",
+    "WAITING",
+    "IllegalMove",
+    "check",
+    "check_attempt",
+]
+
+PROVEN = frozenset({S.SENT, S.DELIVERED, S.UNDELIVERED})
 
 MOVES: Mapping[S, frozenset[S]] = {
     # `failed` straight from the queue: no channel may take it. `sending` to itself: the next part is armed.
@@ -30,14 +42,15 @@ MOVES: Mapping[S, frozenset[S]] = {
     S.IN_DOUBT: frozenset({S.IN_DOUBT, S.SENT, S.QUEUED, S.SENDING, S.UNKNOWN, S.FAILED, S.RETRY_WAIT, S.EXPIRED}
                           | {S.DELIVERED, S.UNDELIVERED}),
     S.SENT: frozenset({S.DELIVERED, S.UNDELIVERED, S.SENT_NO_REPORT}),
-    # Corrections by late evidence.
-    S.UNDELIVERED: frozenset({S.DELIVERED}),  # a 00 after a 46 happens
+    # Corrections by evidence that comes after the close. One attempt may fail or be cancelled while an earlier one, of
+    # which nobody knew, had been delivered; and a report of success after one of failure happens.
+    S.UNDELIVERED: frozenset({S.DELIVERED}),
     S.SENT_NO_REPORT: frozenset({S.DELIVERED, S.UNDELIVERED}),
-    S.UNKNOWN: frozenset({S.SENT, S.DELIVERED, S.UNDELIVERED}),
+    S.UNKNOWN: PROVEN,
+    S.EXPIRED: PROVEN,
+    S.CANCELLED: PROVEN,
+    S.FAILED: PROVEN,
     S.DELIVERED: frozenset(),
-    S.EXPIRED: frozenset(),
-    S.CANCELLED: frozenset(),
-    S.FAILED: frozenset(),
 }  # fmt: skip
 
 ATTEMPT_MOVES: Mapping[A, frozenset[A]] = {
@@ -54,6 +67,7 @@ ATTEMPT_MOVES: Mapping[A, frozenset[A]] = {
 TERMINAL = frozenset(
     {S.DELIVERED, S.UNDELIVERED, S.SENT_NO_REPORT, S.UNKNOWN, S.EXPIRED, S.CANCELLED, S.FAILED},
 )
+CORRECTABLE = frozenset(s for s in TERMINAL if MOVES[s])  # left only by evidence
 WAITING = frozenset({S.QUEUED, S.RETRY_WAIT})  # may be claimed
 CANCELLABLE = WAITING  # only before a part of it is armed
 

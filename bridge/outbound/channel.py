@@ -90,6 +90,7 @@ class Channel:
         self._idle = asyncio.Event()
         self._idle.set()
         self._resting: asyncio.TimerHandle | None = None
+        self._unfit_since: Instant | None = self.since
         self._pauses = 0
         self._results: deque[fitness.Result] = deque(maxlen=fitness.KEPT)
         self._pace = 1.0  # seconds a submission takes, smoothed
@@ -101,6 +102,11 @@ class Channel:
     def fit(self) -> bool:
         """It can send now."""
         return self.state is LinkState.UP and self.paused_until is None and self._resting is None and not self.draining
+
+    @property
+    def out_since(self) -> Instant | None:
+        """When it was last able to send; None while it is."""
+        return None if self.fit else self._unfit_since
 
     @property
     def room(self) -> int:
@@ -222,7 +228,8 @@ class Channel:
             possible_duplicate=job.duplicate,
         )
         data: dict[str, str | int | bool | None] = {"channel": self.id, "part": attempt.part, "attempt": attempt.id}
-        if not changes.move(message.id, Status.SENDING, now, event="armed", data=data):
+        flag = True if job.duplicate else None
+        if not changes.move(message.id, Status.SENDING, now, possible_duplicate=flag, event="armed", data=data):
             return None
         changes.arm(attempt)
         return _Armed(job=job, attempt=attempt)
@@ -325,7 +332,7 @@ class Channel:
         )
         pause = fitness.judge(self._results, self._pauses)
         if pause is not None:
-            self._pauses += 1
+            self._pauses += pause.code != fitness.NETWORK_FAILING  # the SIM is not to blame for it
             self._results.clear()
             self.paused_until = self._bridge.now() + pause.milliseconds
             self.code = pause.code
@@ -343,14 +350,22 @@ class Channel:
         if self._resting is not None:
             self._resting.cancel()
         self._resting = asyncio.get_running_loop().call_later(seconds, self._rested)
+        self._note_fitness()
 
     def _rested(self) -> None:
         self._resting = None
         if self.paused_until is not None:
             self.paused_until = None
             self._bridge.telemetry.notable("channel_probed", channel=self.id)
+        self._note_fitness()
         self._work.set()
         self._bridge.wake_dispatch()
+
+    def _note_fitness(self) -> None:
+        if self.fit:
+            self._unfit_since = None
+        elif self._unfit_since is None:
+            self._unfit_since = self._bridge.now()
 
     # --- The driver's sink --------------------------------------------------------------------------------------------
 
@@ -405,6 +420,7 @@ class Channel:
             )
         self.state = change.state
         self.code = change.code
+        self._note_fitness()
         if self.state is LinkState.UP:
             self._work.set()
         else:

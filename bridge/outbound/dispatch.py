@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from bridge.model import ANY_CHANNEL, Attempt, AttemptState, Instant, Message, Status, show_id
+from bridge.outbound import settle
 from bridge.outbound.channel import Channel
 from bridge.policy.routing import ChannelFacts, MessageFacts, choose
 from bridge.store import Changes, Store, StoreFull
@@ -25,10 +26,18 @@ log = logging.getLogger("gsmbridge.dispatch")
 
 LONGEST_WAIT = 60.0  # seconds; the wall clock may be set, so a far due time is looked at again
 FULL_DISK_WAIT = 1.0
+TRIED = frozenset({AttemptState.REFUSED_SAFE, AttemptState.REFUSED_LATE, AttemptState.UNRESOLVED})
+RESCUED = 500  # looked at in one go
+
+
+class _Taken(msgspec.Struct, frozen=True, kw_only=True):
+    message: Message
+    queue: str  # it was claimed from
+    earlier: tuple[Attempt, ...]
 
 
 class _Claimed(msgspec.Struct, frozen=True, kw_only=True):
-    messages: list[tuple[Message, tuple[Attempt, ...]]]
+    messages: list[_Taken]
     expired: list[int]
     next_due: Instant | None
 
@@ -68,17 +77,39 @@ class Dispatch:
                 continue
             self._set_timer(claimed.next_due)
 
+    async def rescue(self, patience: int) -> int:
+        """Messages that wait for one SIM which has been out for `patience` milliseconds go elsewhere, where their
+        policy allows it. Returns how many moved."""
+        now = self._now()
+        out = [c.id for c in self._channels.values() if c.out_since is not None and now - c.out_since >= patience]
+        if not out:
+            return 0
+
+        def work(changes: Changes) -> int:
+            moved = 0
+            for channel in out:
+                others = bool(self.others(channel))
+                for message in changes.claim(channel, now, RESCUED):
+                    moved += settle.strand(changes, message, channel, now, others=others)
+            return moved
+
+        moved = await self._store.write(work)
+        if moved:
+            self._telemetry.notable("stranded_moved", level=logging.WARNING, messages=moved)
+            self.wake()
+        return moved
+
     def _claim(self, changes: Changes, room: dict[str, int]) -> _Claimed:
         now = self._now()
-        claimed: list[Message] = []
+        claimed: list[tuple[Message, str]] = []
         for channel, free in room.items():
-            claimed += changes.claim(channel, now, free)
+            claimed += [(message, channel) for message in changes.claim(channel, now, free)]
         free = sum(room.values()) - len(claimed)
         if free > 0:
-            claimed += changes.claim(ANY_CHANNEL, now, free)
-        live: list[tuple[Message, tuple[Attempt, ...]]] = []
+            claimed += [(message, ANY_CHANNEL) for message in changes.claim(ANY_CHANNEL, now, free)]
+        live: list[_Taken] = []
         expired: list[int] = []
-        for message in claimed:
+        for message, queue in claimed:
             if message.expires_at is not None and message.expires_at <= now:
                 changes.move(
                     message.id, Status.EXPIRED, now, code="expired", reason="its validity ended before it was sent"
@@ -87,21 +118,19 @@ class Dispatch:
                 continue
             # A message that was never tried has no code: the common case costs no look-up.
             earlier = changes.attempts(message.id) if message.code or message.tries else ()
-            live.append((message, tuple(earlier)))
+            live.append(_Taken(message=message, queue=queue, earlier=tuple(earlier)))
         return _Claimed(messages=live, expired=expired, next_due=changes.next_due([*self._channels, ANY_CHANNEL], now))
 
     async def _assign(self, claimed: _Claimed) -> None:
         for id in claimed.expired:
             self._telemetry.message("expired", message=show_id("msg", id))
         elsewhere: list[tuple[Message, str]] = []
-        for message, earlier in claimed.messages:
-            choice = choose(self._facts(message, earlier), self._channel_facts())
-            target = next((c.channel for c in choice.candidates if self._channels[c.channel].room > 0), None)
-            if target is not None:
-                self._channels[target].assign(message, earlier)
+        for taken in claimed.messages:
+            queue = self._queue_for(taken)
+            if queue != ANY_CHANNEL and self._channels[queue].room > 0:
+                self._channels[queue].assign(taken.message, taken.earlier)
             else:
-                # Its candidates have no room, or none is left: it waits in the queue of the best of them.
-                elsewhere.append((message, choice.candidates[0].channel if choice.candidates else ANY_CHANNEL))
+                elsewhere.append((taken.message, queue))
         if elsewhere:
             now = self._now()
 
@@ -112,15 +141,13 @@ class Dispatch:
 
             await self._store.write(put_back)
 
-    def _facts(self, message: Message, earlier: tuple[Attempt, ...]) -> MessageFacts:
-        if not earlier:
-            return MessageFacts(channel=message.channel)
-        return MessageFacts(
-            channel=message.channel,
-            refused_by=frozenset(a.channel for a in earlier if a.state is AttemptState.REFUSED_FINAL),
-            # The same SIM first for what waits in its own queue: parts left, or a resend.
-            tried=frozenset(a.channel for a in earlier if a.state is AttemptState.REFUSED_SAFE),
-        )
+    def _queue_for(self, taken: _Taken) -> str:
+        """The channel that gets it now, or whose queue it waits in; any, when none can take it."""
+        if taken.queue != ANY_CHANNEL:
+            return taken.queue  # bound to this SIM: asked for, the rest of its parts, or sent again there first
+        choice = choose(_facts(taken), self._channel_facts())
+        with_room = (c.channel for c in choice.candidates if self._channels[c.channel].room > 0)
+        return next(with_room, choice.candidates[0].channel if choice.candidates else ANY_CHANNEL)
 
     def _channel_facts(self) -> list[ChannelFacts]:
         return [
@@ -142,3 +169,11 @@ class Dispatch:
         if due is not None:
             wait = min(LONGEST_WAIT, max(0.0, (due - self._now()) / 1000))
             self._timer = asyncio.get_running_loop().call_later(wait, self.wake)
+
+
+def _facts(taken: _Taken) -> MessageFacts:
+    return MessageFacts(
+        channel=taken.message.channel,
+        refused_by=frozenset(a.channel for a in taken.earlier if a.state is AttemptState.REFUSED_FINAL),
+        tried=frozenset(a.channel for a in taken.earlier if a.state in TRIED),
+    )

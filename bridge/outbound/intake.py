@@ -7,12 +7,16 @@ from hashlib import sha256
 
 import msgspec
 
-from bridge.model import Batch, Idempotency, Ids, Instant, Message, Status, show_id
+from bridge.model import AttemptState, Batch, Idempotency, Ids, Instant, Message, Status, show_id
 from bridge.policy.admission import Body, Complaint, Defaults, Order, Rejected, admit, admit_all, measure
+from bridge.states import CANCELLABLE
 from bridge.store import Changes, Store
 from bridge.telemetry import Telemetry
 
 __all__ = ["Accepted", "Closed", "Conflict", "Intake", "NotCancellable", "Once"]
+
+
+ON_AIR = frozenset({AttemptState.ACCEPTED, AttemptState.ACCEPTED_LATE, AttemptState.IN_DOUBT, AttemptState.UNRESOLVED})
 
 
 class Closed(Exception):
@@ -31,7 +35,11 @@ class NotCancellable(Exception):
     """A part of it is on its way, or it has ended."""
 
     def __init__(self, message: Message) -> None:
-        super().__init__(f"the message is {message.status} and can no longer be cancelled")
+        super().__init__(
+            f"the message is {message.status}, and a part of it is or may be on the air; it can no longer be cancelled"
+            if message.status in CANCELLABLE
+            else f"the message is {message.status} and can no longer be cancelled"
+        )
         self.message = message
 
 
@@ -143,6 +151,8 @@ class Intake:
                 return None
             if found.status is Status.CANCELLED:
                 return found
+            if (found.code or found.tries) and any(a.state in ON_AIR for a in changes.attempts(message)):
+                raise NotCancellable(found)  # it waits, but a part of it was sent, or may have been
             if not changes.move(message, Status.CANCELLED, now, code="cancelled", reason="cancelled by the client"):
                 raise NotCancellable(found)
             return changes.message(message)

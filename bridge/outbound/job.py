@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 from bridge.model import Attempt, AttemptState, Instant, Message, show_id
@@ -29,13 +27,14 @@ def job_for(message: Message, earlier: tuple[Attempt, ...], sim: str) -> Job:
     """What remains to be done on this SIM. Parts accepted by another SIM do not count: a phone joins only parts from
     one sender."""
     parts = parts_of(message)
-    done = {a.part for a in earlier if a.state in DONE and (a.sim == sim or message.parts == 1)}
+    accepted = [a for a in earlier if a.state in DONE]
+    done = {a.part for a in accepted if a.sim == sim or message.parts == 1}
     return Job(
         message=message,
         parts=parts,
         left=[p.number for p in parts if p.number not in done],
         earlier=earlier,
-        duplicate=message.possible_duplicate,
+        duplicate=message.possible_duplicate or len(done) < len({a.part for a in accepted}),
     )
 
 
@@ -68,7 +67,3 @@ def submission(message: Message, part: Part, attempt: int, now: Instant) -> Subm
         protocol_id=message.protocol_id,
         dcs=message.dcs,
     )
-
-
-def accepted_parts(attempts: Iterable[Attempt]) -> set[int]:
-    return {a.part for a in attempts if a.state in DONE}

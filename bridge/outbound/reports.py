@@ -9,6 +9,7 @@ from bridge.model import Attempt, AttemptState, Instant, Message, Report, Status
 from bridge.outbound import settle
 from bridge.outbound.job import DONE
 from bridge.policy import correlation
+from bridge.states import CORRECTABLE
 from bridge.store import Changes
 from drivers.contract import LateResult, MaybeSent, StatusReport
 from drivers.gsm.outcome import Fate, tp_status
@@ -16,6 +17,7 @@ from drivers.gsm.outcome import Fate, tp_status
 __all__ = ["Taken", "adopt_orphans", "take_late", "take_report"]
 
 FAILURES = frozenset({Fate.FAILED, Fate.FAILED_TEMPORARY, Fate.EXPIRED})  # unclear ones say neither yes nor no
+REPORTABLE = frozenset({Status.SENT, *CORRECTABLE})  # a message still on its way is rolled up when it is sent
 ORPHAN_WAIT = 10 * 60_000  # a report may be this much faster than the answer to its submission
 
 
@@ -168,9 +170,7 @@ def _apply(changes: Changes, attempt: Attempt, row: Report, now: Instant) -> Tak
 def _roll_up(changes: Changes, id: int, now: Instant) -> None:
     """The message is delivered when all parts are, undelivered when one failed for good."""
     message = changes.message(id)
-    if message is None or message.status not in (
-        Status.SENT, Status.UNDELIVERED, Status.SENT_NO_REPORT, Status.UNKNOWN,
-    ):  # fmt: skip
+    if message is None or message.status not in REPORTABLE:
         return
     fates: dict[int, Attempt] = {}
     for attempt in changes.attempts(id):

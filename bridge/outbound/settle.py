@@ -12,13 +12,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bridge.model import Attempt, AttemptState, DoubtPolicy, Instant, Message, Status
+from bridge.model import ANY_CHANNEL, Attempt, AttemptState, DoubtPolicy, Instant, Message, Status
 from bridge.outbound.job import DONE
-from bridge.policy import doubt, retry
+from bridge.policy import doubt, retry, stranded
 from bridge.store import Changes
 from drivers.contract import NotSent, Receipt, Refused, SubmitError
 
-__all__ = ["Rules", "Surroundings", "accept", "close_doubt", "fail", "give_doubt", "prove_sent", "put_back"]
+__all__ = ["Rules", "Surroundings", "accept", "close_doubt", "fail", "give_doubt", "prove_sent", "put_back", "strand"]
 
 REFUSED = frozenset({AttemptState.REFUSED_SAFE, AttemptState.REFUSED_FINAL, AttemptState.REFUSED_LATE})
 PARTS_LEFT = "parts_left"  # why a half-sent message waits in its channel's queue
@@ -218,6 +218,26 @@ def close_doubt(
                 data={"part": attempt.part},
             )
     return decision
+
+
+def strand(changes: Changes, message: Message, channel: str, now: Instant, *, others: bool) -> bool:
+    """A claimed message whose channel has been out of service for long. Returns whether it waits no more for it."""
+    attempts = changes.attempts(message.id)
+    decision = stranded.decide(
+        bound=message.channel is not None,
+        partly=message.parts > 1 and any(a.state in DONE for a in attempts),
+        policy=message.policy,
+        others=others,
+    )
+    match decision:
+        case stranded.Stay():
+            changes.release(message.id, channel, message.due_at)
+            return False
+        case stranded.Elsewhere():
+            reason = "the SIM it waited for is out of service; it goes by another one"
+            return changes.release(message.id, ANY_CHANNEL, now, code="sim_out_of_service", reason=reason)
+        case stranded.Fail():
+            return changes.move(message.id, Status.FAILED, now, code="partly_sent", reason=decision.reason)
 
 
 def prove_sent(

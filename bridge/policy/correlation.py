@@ -43,8 +43,9 @@ def best(report: ReportFacts, candidates: Sequence[Attempt]) -> Attempt | None:
     possible = [a for a in candidates if a.armed_at <= report.received_at]
     fitting = [a for a in possible if a.recipient == key]
     if not key:  # alphanumeric or missing: TP-MR and time only, if unique
-        near = [a for a in possible if report.submitted_at is None or _distance(a, report.submitted_at)[0] < FAR]
-        return near[0] if len(near) == 1 else possible[0] if len(possible) == 1 else None
+        near = [a for a in possible if report.submitted_at is None or not _distance(a, report.submitted_at)[0]]
+        unique = near or possible  # a clock that nothing explains does not lose the only candidate
+        return unique[0] if len(unique) == 1 else None
     if len(fitting) <= 1 or report.submitted_at is None:
         return fitting[0] if fitting else None
     return min(fitting, key=lambda a: _distance(a, report.submitted_at or 0))  # the first of equals is the newest
@@ -57,16 +58,11 @@ def among_doubts(report: ReportFacts, doubts: Sequence[Attempt]) -> Attempt | No
     return fitting[0] if len(fitting) == 1 else None
 
 
-EXACT, ZONE, FAR = range(3)
-
-
-def _distance(attempt: Attempt, submitted_at: Instant) -> tuple[int, int]:
-    """How far the centre's time is from ours: first by how the clocks explain it, then in milliseconds."""
+def _distance(attempt: Attempt, submitted_at: Instant) -> tuple[bool, int]:
+    """How far the centre's time is from ours: whether no time zone explains it, then in milliseconds."""
     apart = abs(submitted_at - (attempt.ended_at or attempt.armed_at))
-    if apart <= NEAR:
-        return EXACT, apart
     off = apart % QUARTER
-    return ZONE if min(off, QUARTER - off) <= NEAR and apart <= ZONES else FAR, apart
+    return min(off, QUARTER - off) > NEAR or apart > ZONES + NEAR, apart
 
 
 def _taken_near(attempt: Attempt, report: ReportFacts) -> bool:
@@ -78,4 +74,4 @@ def _taken_near(attempt: Attempt, report: ReportFacts) -> bool:
     if -BEFORE <= apart <= AFTER:
         return True
     off = apart % QUARTER
-    return abs(apart) <= ZONES and (off <= AFTER or off >= QUARTER - BEFORE)
+    return abs(apart) <= ZONES + AFTER and (off <= AFTER or off >= QUARTER - BEFORE)

@@ -17,6 +17,7 @@ DESTINATIONS = 3  # so many different ones refused in a row: the SIM is out
 SILENT = 3  # so many sends without an answer in a row: a spam filter, or a dead registration
 FAILING = 3  # so many network failures in a row
 PAUSES = (15 * 60_000, 60 * 60_000, 6 * 60 * 60_000)  # a probe after each
+NETWORK_FAILING = "network_failing"
 NETWORK_PAUSE = 5 * 60_000
 BY_PATTERN = frozenset({"cms_28", "cms_30"})  # "unknown subscriber" is the SIM in one network, the number in another
 ACCOUNT_CODES = frozenset(f"cms_{n}" for n in (8, 10, 21, 28, 29, 30, 38, 47, 50, 69, 111, 500))
@@ -66,7 +67,7 @@ def judge(results: Sequence[Result], pauses: int) -> Pause | None:
     if failing >= (1 if pauses else FAILING):
         return Pause(
             milliseconds=NETWORK_PAUSE,
-            code="network_failing",
+            code=NETWORK_FAILING,
             reason=f"network failures in a row: {failing}, the last {last.code}",
         )
     return None

@@ -1,8 +1,8 @@
 """Numbers: what a person types, made into an MSISDN that the network can route, or a sentence why not.
 
-A number is taken when it is valid, or when it has the shape of its country's plan and the length of a mobile number, in
-a range that the library does not know to be in use: an appliance runs for years, its list of ranges is older than the newest range some day, and refusing a good number
-is worse than hearing "unknown subscriber" from the network.
+A number is taken when it is valid, or when it has the shape of its country's plan and the length of a mobile number
+there, in a range that the library does not know to be in use: an appliance runs for years, its list of ranges is older
+than the newest range some day, and refusing a good number is worse than hearing "unknown subscriber" from the network.
 
 Short codes (2 to 6 digits, also with * and #) pass as they are: no plan lists them. The full parse of phonenumbers
 costs about 30 us; numbers in E.164 form, which is what programs send, are held against its patterns directly, in
@@ -129,13 +129,11 @@ def _plan(calling_code: int) -> re.Pattern[str]:
 @cache
 def _written_out(calling_code: int) -> Callable[[str], object]:
     """Matches the E.164 numbers of a calling code that a parse would leave as they are."""
-    region = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[calling_code][0]
-    metadata = _metadata(region, calling_code)
-    other = ""  # what the library takes for a national prefix it removes: of +375 810... it takes the 8
-    if metadata is not None and metadata.national_prefix_for_parsing:
-        rest = "" if metadata.national_prefix_transform_rule else rf"{_general(region, calling_code)}\Z"
-        other = rf"(?!(?:{metadata.national_prefix_for_parsing})(?<!^\+{calling_code}){rest})"
-    return re.compile(rf"\+{calling_code}{other}(?:{_plan(calling_code).pattern})", re.ASCII).fullmatch
+    metadata = _metadata(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[calling_code][0], calling_code)
+    prefix = metadata.national_prefix_for_parsing if metadata is not None else None
+    # What begins with a national prefix is left to the library, which may take it off: of +55 90819753048 the 90.
+    parsed = rf"(?!(?:{prefix})(?<!^\+{calling_code}))" if prefix else ""
+    return re.compile(rf"\+{calling_code}{parsed}(?:{_plan(calling_code).pattern})", re.ASCII).fullmatch
 
 
 def _general(region: str, calling_code: int) -> str:

@@ -18,7 +18,8 @@ QUICK = 3  # so many short waits; what lasts longer must not use up a message's 
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """The facts. `refused`: a definite no. `others`: another channel could take it now. `partly`: earlier parts of the
+    """The facts. `refused`: a definite no. `others`: a channel that has not failed with it yet could take it now; were
+    it any channel, two without coverage would toss it to and fro until no try is left. `partly`: earlier parts of the
     message were accepted on this SIM. `elsewhere`: it had been refused on another channel before."""
 
     refused: bool
@@ -86,8 +87,7 @@ def _decide(f: Failure) -> Requeue | GiveUp:
             return GiveUp(code="partly_sent", reason=f"the SIM went out of service between two parts: {f.detail}")
         if f.others and not f.bound:
             return Requeue(queue=ANY_CHANNEL, due_at=f.now, whole=True, wait=False)
-    # At once elsewhere, but only once: two channels without coverage would toss it to and fro until no try is left.
-    at_once = unusable or (f.tries == 0 and f.retry_after is None and f.cause is not Cause.BUSY)
+    at_once = unusable or (f.retry_after is None and f.cause is not Cause.BUSY)
     if f.others and home == ANY_CHANNEL and at_once:
         return Requeue(queue=ANY_CHANNEL, due_at=f.now, wait=False)
     return Requeue(queue=home, due_at=f.now + _delay(f))

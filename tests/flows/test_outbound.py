@@ -240,3 +240,28 @@ def test_stopping_waits_for_the_running_submission(tmp_path: Path) -> None:
             assert gate.texts() == []
 
     asyncio.run(again())
+
+
+def test_half_sent_and_its_sim_gone_goes_whole_by_another_and_is_flagged(tmp_path: Path) -> None:
+    """Rule 10 of the delivery semantics."""
+
+    async def flow() -> None:
+        async with gateway(tmp_path, modems=2, reports=None, evidence_window=0.1) as gate:
+            first = gate.sim.modems[0]
+            first.set_faults(sends=(SendFault(stage=Stage.PROMPT, first=2, code=302, then=Then.UNPLUG),))
+            gate.sim.modems[1].unplug()
+            await gate.event("channel_down", channel="modem1")
+            id = await gate.send(ALICE, "0123456789" * 20)
+            await gate.event("channel_down", channel="modem0")
+            gate.sim.modems[1].replug()
+            await gate.event("channel_up", channel="modem1")
+            assert gate.app.housekeeping is not None
+            while gate.texts().count("0123456789" * 15 + "012") < 2:
+                await gate.app.housekeeping.tick()
+                await asyncio.sleep(0.05)  # the retry's own delay has to pass too
+            message = await gate.status(id, "sent")
+            assert message["possible_duplicate"]
+            assert {e.iccid for e in gate.sim.network.ledger} == {first.iccid, gate.sim.modems[1].iccid}
+            assert len(gate.texts()) == 3
+
+    asyncio.run(flow())

@@ -1,0 +1,343 @@
+"""A modem with its SIM as a channel of the bridge (`contract.Driver`).
+
+`run` opens the port and lives in a `Session` until the port goes; then it opens it again, or looks for the modem by
+its IMEI under whatever name it came back. `submit` goes straight to the line: it waits for the command under way,
+never for a whole scan of the storage."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from drivers.contract import (
+    Absent,
+    CannotTell,
+    Capabilities,
+    Cause,
+    Evidence,
+    Found,
+    Health,
+    LinkChange,
+    LinkState,
+    MaybeSent,
+    NotSent,
+    Receipt,
+    Refused,
+    Sink,
+    Submission,
+    SubmitError,
+)
+from drivers.gsm import PduError
+from drivers.gsm.pdu import encode_submit
+from drivers.modems import commands, discovery, replies, sending
+from drivers.modems.commands import build, integer
+from drivers.modems.facts import Facts
+from drivers.modems.line import End, LineDown, NoAnswer, SendEnd, Trace
+from drivers.modems.link import Link, LinkError, open_link
+from drivers.modems.pin_guard import PinGuard
+from drivers.modems.profiles import by_name
+from drivers.modems.session import Session
+from drivers.modems.settings import ModemSettings
+from drivers.modems.startup import Startup, StartupError
+from drivers.modems.teller import Teller
+
+__all__ = ["ModemDriver"]
+
+log = logging.getLogger("gsmbridge.modem")
+
+SLOW_SEND = 60.0  # seconds; a healthy message takes 15
+MODEM_ERRORS = 3  # of cause "modem" in a row, then the modem is brought up again
+SAME_REFERENCE = 3  # the same TP-MR so often in a row: this modem does not count
+
+
+class ModemDriver:
+    """One modem. `channel`: the name for logs, and for SIMs without any number. `trace` gets ('>' or '<', bytes).
+
+    `guard`: without it no PIN is ever entered. `opener`, `patterns`: how ports are opened, where they are looked for.
+    """
+
+    capabilities = Capabilities()
+    evidence = Evidence(late_result=True, report=True)
+
+    def __init__(
+        self,
+        settings: ModemSettings,
+        *,
+        channel: str = "modem",
+        guard: PinGuard | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        opener: Callable[[ModemSettings, str], Awaitable[Link]] = open_link,
+        patterns: tuple[str, ...] = discovery.PATTERNS,
+        trace: Trace | None = None,
+    ) -> None:
+        self._settings = settings
+        self._timing = settings.timing
+        self._channel = channel
+        self._monotonic = monotonic
+        self._opener = opener
+        self._patterns = patterns
+        self._trace = trace
+        self._startup = Startup(settings, channel, guard, monotonic)
+        self._teller = Teller(channel, settings.timing.sink_retry)
+        self._session: Session | None = None  # set while the port is open
+        self._facts: Facts | None = None  # of the last session that got so far
+        self._sessions = 0
+        self._wrong_port = ""  # where another modem answered last
+        self._errors_in_row = 0
+        self._modem_errors = 0
+        self._sim_lost_once = False
+        self._last_reference: int | None = None
+        self._same_reference = 0
+
+    # --- the contract -------------------------------------------------------------------------------------------------
+
+    async def run(self, sink: Sink) -> None:
+        """Keep the modem ready until cancelled."""
+        self._teller.sink = sink
+        pause = self._timing.reopen_first
+        port = self._settings.port
+        while True:
+            opened_at = self._monotonic()
+            wrong, self._wrong_port = self._wrong_port, ""
+            try:
+                port = await self._find(port, wrong)
+                self._startup.expected_imei = self._known_imei()
+                await self._live(await self._opener(self._settings, port))
+            except (LinkError, LineDown, StartupError) as error:
+                await self._down(port, error.code, str(error))
+                if isinstance(error, StartupError):
+                    self._wrong_port = port
+            if self._monotonic() - opened_at > self._timing.reopen_last:
+                pause = self._timing.reopen_first
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, self._timing.reopen_last)
+
+    async def submit(self, submission: Submission) -> Receipt:
+        """Hand one part to the modem. Raises `NotSent`, `Refused` or `MaybeSent`."""
+        session = self._session
+        if session is None or not session.ready:
+            raise self._not_ready()
+        try:
+            if submission.part is None:
+                raise PduError("a modem takes parts, not whole messages")
+            encoded = encode_submit(submission, smsc=self._settings.smsc)
+            command = commands.send(encoded.length)
+        except (PduError, commands.CommandError) as error:
+            raise Refused(str(error), code="bad_pdu", cause=Cause.BUG, everywhere=True) from error
+        if not await session.settled():
+            raise self._not_ready()
+        end = await session.line.send(command, encoded.pdu, submission.attempt_id)
+        outcome = sending.judge(end, session.line.profile)
+        if isinstance(outcome, Receipt):
+            self._went_well(outcome, end)
+            return outcome
+        raise await self._went_wrong(outcome, end, submission.attempt_id, session)
+
+    async def look_up(self, submission: Submission) -> Found | Absent | CannotTell:
+        """EF_SMSS holds the last used TP-MR: unchanged since the last receipt, it says that nothing was handed over.
+
+        Asked only where the profile says that the family keeps it (modems.md 4.6).
+        """
+        session = self._session
+        if session is None or not session.ready or not session.line.profile.reads_smss:
+            return CannotTell(reason="A modem cannot be asked what it has sent.")
+        if self._last_reference is None:
+            return CannotTell(reason="No reference of an earlier text is known.")
+        try:
+            command = commands.vendor("AT+CRSM=176,28483,0,0,2", informs=True)
+            answer = await session.line.ask(command, self._timing.sim)
+        except (NoAnswer, LineDown):
+            return CannotTell(reason="The SIM could not be read.")
+        if replies.smss_reference(answer.lines) == self._last_reference:
+            return Absent()
+        return CannotTell(reason="The modem has used another reference since, or none can be read.")
+
+    async def health(self) -> Health:
+        """What is known now; the modem is not asked."""
+        told = self._teller.now
+        facts = self._facts_now() or Facts(profile=by_name("generic"), registrations={})
+        return Health(
+            state=told.state,
+            reason=told.reason,
+            model=facts.full_model,
+            firmware=facts.firmware,
+            imei=facts.imei,
+            iccid=facts.iccid,
+            imsi=facts.imsi,
+            operator=facts.operator,
+            registration=facts.registration,
+            signal_dbm=facts.signal_dbm,
+            storage_used=facts.used if facts.used >= 0 else None,
+            storage_size=facts.size if facts.size >= 0 else None,
+            service_centre=facts.service_centre or "",
+            profile=facts.profile.name if facts.maker or facts.model else "",
+            port=told.port or self._settings.port,
+            errors_in_row=self._errors_in_row,
+            leniencies=dict(self._teller.odds),
+        )
+
+    # --- the port -----------------------------------------------------------------------------------------------------
+
+    async def _live(self, link: Link) -> None:
+        """One opening of the port."""
+        self._sessions += 1
+        session = self._session = Session(
+            link,
+            name=f"{self._channel}/{self._sessions}/{self._monotonic():.6f}",
+            settings=self._settings,
+            startup=self._startup,
+            teller=self._teller,
+            monotonic=self._monotonic,
+            trace=self._trace,
+        )
+        try:
+            await session.run()
+        finally:
+            self._session = None
+            self._facts = session.facts or self._facts
+
+    async def _find(self, known: str, wrong: str) -> str:
+        """Where the modem is now. Its port may have another name; its IMEI does not change. `wrong`: another's port."""
+        settings, imei = self._settings, self._known_imei()
+        for port in (known, settings.port):
+            if port and port != wrong and (not (imei or settings.iccid) or _exists(port)):
+                return port
+        found = await discovery.find_port(
+            imei=imei,
+            iccid=settings.iccid,
+            patterns=self._patterns,
+            skip=wrong or settings.port,
+            opener=self._opener,
+            monotonic=self._monotonic,
+        )
+        if found is not None:
+            return found
+        if wrong and not settings.imei:
+            log.warning("modem_exchanged channel=%s port=%s before=%s", self._channel, wrong, imei)
+            self._facts = None
+            return wrong
+        what = f"modem {imei}" if imei else f"modem with SIM {settings.iccid}"
+        where = f"{settings.port} is not there, and the" if settings.port and not wrong else "The"
+        raise LinkError("port_missing", f"{where} {what} is on no other port. Is it plugged in and powered?")
+
+    def _known_imei(self) -> str:
+        """The configured one, else the one that was seen: a modem keeps its port until another is found there."""
+        return self._settings.imei or (self._facts.imei if self._facts is not None else "")
+
+    async def _down(self, port: str, code: str, reason: str) -> None:
+        facts = self._facts
+        await self._teller.change(
+            LinkChange(
+                state=LinkState.DOWN,
+                code=code,
+                reason=reason,
+                imei=facts.imei if facts is not None else self._settings.imei,
+                iccid=facts.iccid if facts is not None else self._settings.iccid,
+                imsi=facts.imsi if facts is not None else "",
+                model=facts.full_model if facts is not None else "",
+                profile=facts.profile.name if facts is not None else "",
+                port=port or self._settings.port,
+                reports=facts is None or facts.reports,
+            )
+        )
+
+    def _facts_now(self) -> Facts | None:
+        return (self._session.facts if self._session is not None else None) or self._facts
+
+    def _not_ready(self) -> NotSent:
+        told = self._teller.now
+        return NotSent(
+            f"The modem is not ready. {told.reason}".strip(),
+            code=told.code if told.state is not LinkState.UP and told.code else "link_down",
+            cause=Cause.LINK,
+            channel_unusable=told.state is LinkState.BLOCKED,
+        )
+
+    # --- after a send -------------------------------------------------------------------------------------------------
+
+    def _went_well(self, receipt: Receipt, end: SendEnd) -> None:
+        if self._errors_in_row:
+            log.info("sending_again channel=%s after_errors=%d", self._channel, self._errors_in_row)
+        self._errors_in_row = self._modem_errors = 0
+        self._sim_lost_once = False
+        if end.elapsed > SLOW_SEND:
+            self._teller.count("slow_send")
+            log.warning("slow_send channel=%s seconds=%.0f", self._channel, end.elapsed)
+        if receipt.tp_mr is None:
+            return
+        self._same_reference = self._same_reference + 1 if receipt.tp_mr == self._last_reference else 1
+        self._last_reference = receipt.tp_mr
+        if self._same_reference == SAME_REFERENCE:
+            self._teller.count("reference_not_counted")
+            log.warning("reference_not_usable channel=%s tp_mr=%d", self._channel, receipt.tp_mr)
+
+    async def _went_wrong(self, error: SubmitError, end: SendEnd, token: str, session: Session) -> SubmitError:
+        """What must happen to the modem because of this. Returns the error, or a better one."""
+        self._errors_in_row += 1
+        log.log(
+            logging.WARNING if self._errors_in_row == 1 else logging.DEBUG,
+            "submit_failed channel=%s attempt=%s code=%s cause=%s",
+            self._channel,
+            token,
+            error.code,
+            error.cause.value,
+        )
+        if isinstance(error, MaybeSent):
+            self._listen_on(error, end, token, session)
+            return error
+        if error.cms == 305:  # text mode is back: the modem restarted unseen; another would have sent the hex as a text
+            session.restart("text_mode")
+        elif error.cms == 310 or error.cme == 10:
+            return await self._sim_lost(error, session)
+        elif error.cms == 528:
+            await self._leave_link_mode(session)
+        elif error.cause is Cause.MEM or error.cms == 512:  # full, or our text met an incoming one: read the inbox
+            session.scan_soon(everything=error.cause is Cause.MEM)
+        if error.cause is Cause.MODEM:
+            self._modem_errors += 1
+            if self._modem_errors >= MODEM_ERRORS:
+                self._modem_errors = 0
+                session.restart("modem_errors")
+        return error
+
+    def _listen_on(self, error: MaybeSent, end: SendEnd, token: str, session: Session) -> None:
+        """The result may still come. Behind an error it cannot, behind silence or a mere OK it can."""
+        chat = session.line.chat
+        if end.end is End.ANSWERED and error.code == "ok_only":
+            chat.doubt(token)
+        asyncio.get_running_loop().call_later(self._timing.late, chat.close_doubt, token)
+
+    async def _sim_lost(self, error: SubmitError, session: Session) -> SubmitError:
+        """310 after long idling has been seen on healthy cards: ask, and let it be tried once more."""
+        try:
+            answer = await session.line.ask(build("AT+CPIN?", informs=True), self._timing.sim)
+        except (NoAnswer, LineDown):
+            return error
+        if replies.pin_state(answer.lines) == "READY" and not self._sim_lost_once:
+            self._sim_lost_once = True
+            return NotSent(
+                "The modem said that there is no SIM, then that there is.",
+                code=error.code,
+                cause=Cause.BUSY,
+                cms=error.cms,
+                cme=error.cme,
+                raw=error.raw,
+                retry_after=1.0,
+            )
+        session.restart("sim_gone")
+        return error
+
+    async def _leave_link_mode(self, session: Session) -> None:
+        """Quectel and SIMCom: 528 while +CMMS holds the radio link. Remembered for this modem."""
+        self._startup.no_keep_link = True
+        try:
+            await session.line.ask(build("AT+CMMS", integer(0), sms=True), self._timing.ask)
+        except (NoAnswer, LineDown):
+            self._teller.count("no_answer")
+
+
+def _exists(port: str) -> bool:
+    return "://" in port or Path(port).exists()

@@ -1,0 +1,398 @@
+"""One opening of a port: bring-up, then service until the port goes (`LineDown`) or proves to be another modem's.
+
+One task does everything but sending: it takes what the modem announces, polls the storage as safety net, asks for
+signal and registration once a minute, and brings the modem up again when it has restarted. `ready` says that texts
+can be sent."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import assert_never
+
+from drivers.contract import LateResult, LinkChange, LinkState, MaybeSent, Receipt
+from drivers.modems import replies, sending
+from drivers.modems.commands import build
+from drivers.modems.events import ChatEvent, Foreign, Late, Odd, StuckPrompt, Urc
+from drivers.modems.facts import Facts, learn
+from drivers.modems.holders import holders_sentence
+from drivers.modems.inbox import Inbox
+from drivers.modems.line import Line, LineDown, NoAnswer, Trace
+from drivers.modems.link import Link
+from drivers.modems.notices import Notification, about
+from drivers.modems.profile import ProfileError
+from drivers.modems.settings import ModemSettings
+from drivers.modems.startup import Startup, StartupError
+from drivers.modems.teller import Teller
+
+__all__ = ["Session"]
+
+log = logging.getLogger("gsmbridge.modem")
+
+ECHO_TRIES = 3  # a modem that echoes after that goes on doing so; the echo is dropped anyway
+MAX_EARLY = 64  # notifications kept while the modem is brought up
+
+
+class _Restart(Exception):
+    """Bring the modem up again on the same port."""
+
+
+class Session:
+    def __init__(
+        self,
+        link: Link,
+        *,
+        name: str,
+        settings: ModemSettings,
+        startup: Startup,
+        teller: Teller,
+        monotonic: Callable[[], float],
+        trace: Trace | None,
+    ) -> None:
+        self.ready = False
+        self.facts: Facts | None = None
+        self.inbox: Inbox | None = None
+        self._name = name
+        self._settings = settings
+        self._timing = settings.timing
+        self._startup = startup
+        self._teller = teller
+        self._monotonic = monotonic
+        self._wake = asyncio.Event()
+        self._early: list[Urc] = []
+        self._restart = ""  # why the modem is to be brought up again
+        self._recheck = False  # our settings may be gone
+        self._echo = False
+        self._echo_tries = ECHO_TRIES
+        self._ringing = False
+        self._full = False
+        self._shared = ""  # another program's line
+        self._late: list[LateResult] = []
+        self._usable_from = 0.0
+        self.line = Line(link, timing=settings.timing, monotonic=monotonic, on_event=self._heard, trace=trace)
+
+    async def run(self) -> None:
+        """Raises `LineDown`, or `StartupError` when this is another modem's port."""
+        restarted = False
+        try:
+            while True:
+                self._restart = ""
+                self._recheck = False
+                if restarted:
+                    await self._tell_starting()
+                try:
+                    await self._serve(*await self._bring_up(restarted))
+                except _Restart as reason:
+                    log.info("modem_restarted channel=%s reason=%s", self._teller.channel, reason)
+                    restarted = True
+                except LineDown as down:
+                    if down.code != "rebooted":
+                        raise
+                    restarted = True
+                except StartupError as error:
+                    if error.code == "wrong_modem":
+                        raise
+                    await self._wait_for_help(error)
+                    restarted = False
+                except ProfileError as error:
+                    await self._wait_for_help(StartupError("two_profiles", str(error), blocked=True))
+                finally:
+                    self.ready = False
+                    self.inbox = None
+        finally:
+            self.line.close()
+
+    def restart(self, reason: str) -> None:
+        """Bring the modem up again; nothing is sent until that is done."""
+        self._restart = self._restart or reason
+        self.ready = False
+        self._wake.set()
+
+    def scan_soon(self, *, everything: bool) -> None:
+        if self.inbox is not None:
+            self.inbox.scan_soon(everything=everything)
+            self._wake.set()
+
+    async def settled(self) -> bool:
+        """False when the modem may have lost our settings meanwhile and has; to be asked before each send."""
+        return not self._recheck or await self._settings_kept()
+
+    # --- bring-up -----------------------------------------------------------------------------------------------------
+
+    async def _bring_up(self, restarted: bool) -> tuple[Facts, Inbox]:
+        facts = self.facts = await self._startup.run(self.line, self._tell_starting, restarted=restarted)
+        inbox = self.inbox = Inbox(
+            self.line,
+            facts,
+            settings=self._settings,
+            channel=self._teller.channel,
+            session=self._name,
+            monotonic=self._monotonic,
+            offer=self._teller.offer,
+            odd=self._teller.count,
+        )
+        for urc in self._early:
+            self._notified(urc)
+        self._early.clear()
+        await inbox.drain()
+        self._usable_from = 0.0
+        self._echo = False
+        return facts, inbox
+
+    async def _tell_starting(self) -> None:
+        await self._tell(LinkState.STARTING, "starting", f"Bringing up the modem on {self.line.link.port}.")
+
+    async def _wait_for_help(self, error: StartupError) -> None:
+        """Something a person must do, or that passes: until the modem says so, or ask again in a while."""
+        await self._tell(LinkState.BLOCKED if error.blocked else LinkState.DOWN, error.code, str(error))
+        end = self._monotonic() + self._timing.health
+        while self._monotonic() < end and not self._restart and not self._recheck:
+            self._wake.clear()
+            if self.line.down is not None:
+                raise self.line.down
+            await self._pause(end)
+
+    # --- service ------------------------------------------------------------------------------------------------------
+
+    async def _serve(self, facts: Facts, inbox: Inbox) -> None:
+        health_due = self._monotonic() + self._timing.health
+        while True:
+            self._wake.clear()
+            if self.line.down is not None:
+                raise self.line.down
+            if self._restart:
+                raise _Restart(self._restart)
+            await self._tell_state(facts)
+            await inbox.work()
+            while self._late and await self._teller.offer(self._late[0]):
+                del self._late[0]
+            await self._odd_jobs(facts, inbox)
+            if self._monotonic() >= health_due:
+                await self._look_around(facts, inbox)
+                health_due = self._monotonic() + self._timing.health
+            now = self._monotonic()
+            due = min(health_due, inbox.next_due(), now + self._timing.sink_retry if self._late else health_due)
+            await self._pause(min(due, self._usable_from) if self._usable_from > now else due)
+
+    async def _pause(self, until: float) -> None:
+        """Until something is heard, at most until then."""
+        wait = until - self._monotonic()
+        if wait <= 0 or self._wake.is_set():
+            await asyncio.sleep(0)
+            return
+        try:
+            async with asyncio.timeout(wait):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _odd_jobs(self, facts: Facts, inbox: Inbox) -> None:
+        if self._recheck:
+            await self._settings_kept()
+        if self._echo and self._echo_tries:
+            self._echo_tries -= 1
+            await self._quietly("ATE0")
+        self._echo = False
+        if self._ringing:
+            self._ringing = False
+            self._teller.count("call")
+            if not await self._quietly("AT+CHUP"):
+                await self._quietly("ATH")
+        if inbox.lying_reports:
+            inbox.lying_reports = False
+            self._startup.no_stored_reports = True
+            facts.stored_reports = False
+            await inbox.announce_again()
+
+    async def _quietly(self, verb: str) -> bool:
+        try:
+            return (await self.line.ask(build(verb), self._timing.ask)).final.ok
+        except NoAnswer:
+            return False
+
+    async def _look_around(self, facts: Facts, inbox: Inbox) -> None:
+        """Signal, registration, fill of the storage: for people, and to notice a modem that has died quietly."""
+        for verb in ("AT+CSQ", "AT+CREG?", "AT+CEREG?", "AT+COPS?"):
+            try:
+                learn(facts, await self.line.ask(build(verb, informs=True), self._timing.operator))
+            except NoAnswer:
+                self._teller.count("no_answer")
+        await inbox.measure()
+        if facts.size > 0 and inbox.undeletable * 2 >= facts.size:
+            await self._tell(
+                LinkState.UP,
+                "storage_undeletable",
+                f"Half of the message storage of {self._teller.channel} cannot be deleted. "
+                "Change the SIM or reset the modem.",
+            )
+
+    async def _settings_kept(self) -> bool:
+        """After a notification that may mean a restart: still in PDU mode, notified, and with the same SIM?"""
+        self._recheck = False
+        facts, timing = self.facts, self._timing
+        assert facts is not None
+        try:
+            mode = await self.line.ask(build("AT+CMGF?", informs=True, sms=True), timing.ask)
+            notify = await self.line.ask(build("AT+CNMI?", informs=True, sms=True), timing.ask)
+            imsi = await self.line.ask(build("AT+CIMI", bare=True, informs=True), timing.sim)
+        except NoAnswer:
+            self.restart("settings_unknown")
+            return False
+        except LineDown:
+            return False
+        in_pdu_mode = not mode.lines or replies.integers(mode.lines[-1])[:1] == [0]
+        numbers = replies.integers(notify.lines[-1]) if notify.lines else []
+        announced = not facts.announces or len(numbers) < 2 or numbers[1] > 0
+        same_sim = not facts.imsi or replies.first_digits(imsi.lines, 14, 15) == facts.imsi
+        if not (in_pdu_mode and announced and same_sim):
+            self.restart("settings_lost" if same_sim else "sim_changed")
+            return False
+        return True
+
+    # --- what the modem says by itself --------------------------------------------------------------------------------
+
+    def _heard(self, event: ChatEvent) -> None:
+        if isinstance(event, Urc):
+            self._notified(event)
+        elif isinstance(event, Late):
+            self._answered_late(event)
+        elif isinstance(event, Foreign):
+            self._teller.count("foreign")
+            self._shared = self._shared or event.line.partition(":")[0]
+        elif isinstance(event, StuckPrompt):
+            self._teller.count("stuck_prompt")
+        elif isinstance(event, Odd):
+            self._teller.count(event.what)
+            self._echo = self._echo or event.what == "echo"
+            if event.what == "down":
+                self.ready = False
+        self._wake.set()
+
+    def _notified(self, urc: Urc) -> None:
+        line = urc.line
+        meaning = about(line, self.line.profile)
+        match meaning:
+            case Notification.STORED | Notification.DIRECT_TEXT | Notification.DIRECT_REPORT:
+                if self.inbox is not None:
+                    self._for_inbox(self.inbox, urc, meaning)
+                elif len(self._early) < MAX_EARLY:
+                    self._early.append(urc)
+            case Notification.REGISTRATION:
+                self._registered(line)
+            case Notification.RESTARTED:
+                if self.inbox is not None:
+                    self.restart(line)
+                self.line.restarted(f"The modem restarted by itself ({line}).")
+            case Notification.DOUBTFUL:
+                self._startup.sms_ready.set()
+                self._recheck = True
+            case Notification.SIM_GONE:
+                if self.inbox is not None:
+                    self.restart("sim_gone")
+            case Notification.FULL:
+                self._full = True
+                self.scan_soon(everything=True)
+            case Notification.CALL:
+                self._ringing = True
+            case Notification.NOISE:
+                pass
+            case Notification.UNKNOWN:
+                self._teller.count("unknown_notification")
+            case _:
+                assert_never(meaning)
+
+    def _for_inbox(self, inbox: Inbox, urc: Urc, meaning: Notification) -> None:
+        if meaning is not Notification.STORED:
+            inbox.arrived(urc.pdu, report=meaning is Notification.DIRECT_REPORT)
+            return
+        notice = replies.notice(urc.line)
+        if notice is None:
+            inbox.scan_soon()
+        elif notice.index < 0:  # Huawei: +CMTI: "SM",-1
+            self._full = True
+            inbox.scan_soon(everything=True)
+        else:
+            inbox.announced(notice)
+
+    def _registered(self, line: str) -> None:
+        registration, facts = replies.registration(line, answer=False), self.facts
+        if registration is None or facts is None:
+            return
+        before = facts.registered
+        facts.note(registration)
+        if before is False and facts.registered:
+            self._usable_from = self._monotonic() + self._timing.register_settle
+
+    def _answered_late(self, late: Late) -> None:
+        outcome = sending.late_result(late, self.line.profile)
+        log.info("late_result channel=%s attempt=%s", self._teller.channel, late.token)
+        if isinstance(outcome, Receipt):
+            self._late.append(LateResult(attempt_id=late.token, receipt=outcome))
+        elif not isinstance(outcome, MaybeSent):  # a doubtful number resolves no doubt
+            self._late.append(LateResult(attempt_id=late.token, error=outcome))
+
+    # --- telling ------------------------------------------------------------------------------------------------------
+
+    async def _tell_state(self, facts: Facts) -> None:
+        """UP, or why not: registration comes and goes without the modem going."""
+        if facts.registered is False:
+            self.ready = False
+            if facts.registration == "denied":
+                await self._tell(
+                    LinkState.BLOCKED,
+                    "registration_denied",
+                    "The network refuses this SIM. Check that it is activated and may be used here.",
+                )
+            else:
+                await self._tell(
+                    LinkState.STARTING,
+                    "not_registered",
+                    f"Not registered with a network ({facts.registration}). Check antenna and coverage.",
+                )
+        elif not self.ready and self._monotonic() >= self._usable_from:
+            self.ready = True
+            await self._tell(LinkState.UP, *self._remark(facts))
+        if self.ready and (self._shared or self._full):
+            await self._tell_trouble()
+
+    def _remark(self, facts: Facts) -> tuple[str, str]:
+        """What a person should know of a modem that is up."""
+        if facts.service_centre == "" and not self._settings.smsc:
+            return "smsc_missing", "The SIM has no service centre. Put its number into the configuration (smsc)."
+        if facts.direct:
+            return "no_storage", "This SIM has no room for texts; they are taken directly."
+        return "", ""
+
+    async def _tell_trouble(self) -> None:
+        port, shared, full = self.line.link.port, self._shared, self._full
+        self._shared, self._full = "", False
+        if shared:
+            await self._tell(
+                LinkState.UP,
+                "port_shared",
+                f"Another program talks to the modem on {port} (seen: {shared}). Stop it. {holders_sentence(port)}",
+            )
+        if full:
+            await self._tell(
+                LinkState.UP,
+                "storage_full",
+                f"The message storage of {self._teller.channel} was full; more texts may come in a burst.",
+            )
+
+    async def _tell(self, state: LinkState, code: str, reason: str) -> None:
+        facts = self.facts
+        await self._teller.change(
+            LinkChange(
+                state=state,
+                code=code,
+                reason=reason,
+                imei=facts.imei if facts is not None else self._settings.imei,
+                iccid=facts.iccid if facts is not None else self._settings.iccid,
+                imsi=facts.imsi if facts is not None else "",
+                model=facts.full_model if facts is not None else "",
+                profile=facts.profile.name if facts is not None else "",
+                port=self.line.link.port,
+                reports=facts is None or facts.reports,
+            )
+        )

@@ -1,0 +1,35 @@
+"""Configuration name -> driver, imported when first used: without SOAP providers no SOAP library is loaded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+import msgspec
+
+from drivers.contract import Driver
+
+__all__ = ["DRIVERS", "Environment", "create"]
+
+DRIVERS = {"modem": "drivers.modems.build"}
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a driver may use of the machine."""
+
+    state_dir: Path
+    monotonic: Callable[[], float] = time.monotonic
+
+
+class _Module(Protocol):
+    def create(self, channel: str, options: object, environment: Environment) -> Driver: ...
+
+
+def create(name: str, channel: str, options: object, environment: Environment) -> Driver:
+    """The driver `name` for one channel. `options`: the settings struct of that driver. Raises KeyError for a name that
+    is not in `DRIVERS`."""
+    module = cast(_Module, import_module(DRIVERS[name]))
+    return module.create(channel, options, environment)
