@@ -87,9 +87,10 @@ def _decide(f: Failure) -> Requeue | GiveUp:
             return GiveUp(code="partly_sent", reason=f"the SIM went out of service between two parts: {f.detail}")
         if f.others and not f.bound:
             return Requeue(queue=ANY_CHANNEL, due_at=f.now, whole=True, wait=False)
-    at_once = unusable or (f.retry_after is None and f.cause is not Cause.BUSY)
-    if f.others and home == ANY_CHANNEL and at_once:
-        return Requeue(queue=ANY_CHANNEL, due_at=f.now, wait=False)
+    if f.others and home == ANY_CHANNEL:
+        # At once elsewhere, whatever wait this channel asks for, and without using up a try: an outage of many modems
+        # must not use up all of a message's tries within a second.
+        return Requeue(queue=ANY_CHANNEL, due_at=f.now, counts=False, wait=False)
     return Requeue(queue=home, due_at=f.now + _delay(f))
 
 

@@ -13,7 +13,7 @@ from bridge.policy.retry import Failure, GiveUp, Requeue, after
 from drivers.contract import Cause
 from tests.policy.support import DAY, HOUR, MINUTE, NOON, QUICK, SECOND, failure
 
-AT_ONCE = Requeue(queue=ANY_CHANNEL, due_at=NOON, wait=False)
+AT_ONCE = Requeue(queue=ANY_CHANNEL, due_at=NOON, counts=False, wait=False)
 
 
 def in_queue(delay: int, queue: str = ANY_CHANNEL) -> Requeue:
@@ -50,7 +50,7 @@ def refusal(**fields: Any) -> Failure:
 
 
 def test_a_refused_message_goes_to_one_other_channel_at_once() -> None:
-    assert after(refusal(others=True)) == AT_ONCE
+    assert after(refusal(others=True)) == Requeue(queue=ANY_CHANNEL, due_at=NOON, wait=False)
     assert after(refusal(others=True, elsewhere=True)) == GiveUp(code="cms_1", reason="not assigned")
 
 
@@ -109,7 +109,8 @@ def test_waits_by_cause(cause: Cause, tries: int, delay: int) -> None:
     [(0.5, 0, 500), (5.0, 2, 5 * SECOND), (5.0, 3, 30 * SECOND), (3600.0, 0, HOUR), (3600.0, 8, HOUR)],
 )
 def test_the_carriers_own_wait_is_obeyed(asked: float, tries: int, delay: int) -> None:
-    assert after(failure(retry_after=asked, tries=tries, others=True)) == in_queue(delay)
+    assert after(failure(retry_after=asked, tries=tries)) == in_queue(delay)
+    assert after(failure(retry_after=asked, tries=tries, others=True)) == AT_ONCE  # others need not wait for this one
 
 
 def test_a_modem_that_stays_busy_does_not_use_up_a_messages_tries_in_a_minute() -> None:
@@ -123,7 +124,7 @@ def test_a_modem_that_stays_busy_does_not_use_up_a_messages_tries_in_a_minute() 
 # --- Not sent: elsewhere ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cause", [Cause.NET, Cause.MODEM, Cause.MEM, Cause.SIM])
+@pytest.mark.parametrize("cause", [Cause.NET, Cause.MODEM, Cause.MEM, Cause.SIM, Cause.BUSY])
 @pytest.mark.parametrize("tries", [0, 1, 8])
 def test_a_channel_that_has_not_failed_with_it_may_try_at_once(cause: Cause, tries: int) -> None:
     assert after(failure(cause=cause, others=True, tries=tries)) == AT_ONCE
@@ -131,10 +132,6 @@ def test_a_channel_that_has_not_failed_with_it_may_try_at_once(cause: Cause, tri
 
 def test_when_all_channels_have_failed_it_waits() -> None:
     assert after(failure(others=False, tries=1)) == in_queue(2 * MINUTE)
-
-
-def test_a_busy_channel_is_only_waited_for() -> None:
-    assert after(failure(cause=Cause.BUSY, others=True)) == in_queue(5 * SECOND)
 
 
 @pytest.mark.parametrize("why", ["bound", "partly"])
@@ -251,7 +248,8 @@ def test_rules_that_always_hold(f: Failure) -> None:
         return
     assert decision.due_at >= NOON
     assert decision.queue in {ANY_CHANNEL, "gsm1"}
-    assert decision.counts == (f.cause is not Cause.LINK)
+    assert not decision.counts or f.cause is not Cause.LINK
+    assert decision.counts or decision.due_at == NOON  # what waits has used up a try
     assert not decision.counts or f.tries + 1 < f.max_tries
     assert not decision.counts or f.expires_at is None or decision.due_at < f.expires_at
     assert not f.bound or decision.queue == "gsm1"
