@@ -118,6 +118,7 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
             tasks.start(channel.run(), f"channel {channel.id}")
         tasks.start(dispatch.run(), "dispatch")
         tasks.start(doubts.run(), "doubts")
+        tasks.start(_end_with(store), "store")
         housekeeping = Housekeeping(
             store, receiver, now, telemetry, rescue=lambda: dispatch.rescue(rules.windows.usual)
         )
@@ -215,6 +216,11 @@ async def _drain(app: App) -> None:
         task.cancel()
     if late:
         log.warning("drain_incomplete channels=%d; their submissions will be in doubt", len(late))
+
+
+async def _end_with(store: SqliteStore) -> None:
+    """After a failed commit or sync nothing may be armed or promised: the service ends, the next start checks."""
+    raise await store.until_damaged()
 
 
 def _tell_recovery(app: App) -> None:

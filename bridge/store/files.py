@@ -1,0 +1,54 @@
+"""The database's files: private, locked to one process, and known to the directory."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from bridge.store import StoreError, StoreInUse
+
+__all__ = ["Lock", "create", "sync_directory"]
+
+
+class Lock:
+    """An exclusive lock on `<database>.lock`, which holds the owner's process id. It ends with the process, however it
+    dies. The file stays: to remove it would let two processes lock two files of one name."""
+
+    def __init__(self, database: Path) -> None:
+        path = database.with_name(database.name + ".lock")
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be opened: {error.strerror}; check the owner of the directory") from error
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._fd)
+            raise StoreInUse(
+                f"{database} is in use by process {holder}; stop that one, or take another state directory"
+            ) from None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        os.close(self._fd)
+
+
+def create(database: Path) -> None:
+    """Make the directory (0700) and an empty file (0600) if they are not there. SQLite gives its log the same mode."""
+    try:
+        database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(f"{database} cannot be opened: {error.strerror}; check path and owner") from error
+
+
+def sync_directory(database: Path) -> None:
+    """Make new names in the directory durable. Without it a power cut may take a file whose content was synced."""
+    fd = os.open(database.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,84 @@
+-- Orders: accept, read, move. {message} stands for the columns of bridge.model.Message, see rows.py.
+
+-- name: add
+-- A message with everything it can carry.
+INSERT INTO messages ({message}, close_at) VALUES ({message_values}, ?);
+
+-- name: add_plain
+-- A plain text, as nearly all are: the columns it does not need keep their defaults.
+INSERT INTO messages ({plain_message}, close_at) VALUES ({plain_message_values}, ?);
+
+-- name: message
+SELECT {message} FROM messages WHERE id = :id;
+
+-- name: messages
+-- Newest first. :statuses is a list like ',sent,delivered,'. Client, recipient and reference have no index: they are
+-- looked for from the newest row backwards.
+SELECT {message}
+FROM messages
+WHERE id < :before AND id >= :first AND id <= :last
+    AND (:client IS NULL OR client = :client)
+    AND (:recipient IS NULL OR recipient = :recipient)
+    AND (:ref IS NULL OR ref = :ref)
+    AND (:batch IS NULL OR batch = :batch)
+    AND (:since IS NULL OR created_at >= :since)
+    AND (:until IS NULL OR created_at < :until)
+    AND (:statuses IS NULL OR :statuses LIKE '%,' || status || ',%')
+ORDER BY id DESC
+LIMIT :limit;
+
+-- name: counts
+SELECT status, count FROM counters WHERE count <> 0;
+
+-- name: count
+INSERT INTO counters (status, count) VALUES (?, ?)
+ON CONFLICT (status) DO UPDATE SET count = counters.count + excluded.count;
+
+-- name: status
+SELECT status FROM messages WHERE id = :id;
+
+-- name: move
+-- While it is sending it remembers where it came from, so that a restart finds it.
+-- :watch says what happens if nothing happens: see `changes.py`.
+UPDATE messages
+SET status = :status,
+    code = :code,
+    reason = :reason,
+    queue = :queue,
+    due_at = CASE WHEN :due_at < 0 THEN due_at ELSE :due_at END,
+    tries = CASE WHEN :tries < 0 THEN tries ELSE :tries END,
+    possible_duplicate = CASE WHEN :possible_duplicate < 0 THEN possible_duplicate ELSE :possible_duplicate END,
+    leased_from = CASE WHEN :status = 'sending' THEN coalesce(leased_from, queue, channel, '*') END,
+    close_at = CASE :watch
+        WHEN 'expiry' THEN expires_at
+        WHEN 'report' THEN CASE WHEN report = 1 THEN coalesce(expires_at + :after_expiry, :now + :without_expiry) END
+        WHEN 'repeats' THEN :now + :for_repeats
+        WHEN 'stragglers' THEN CASE
+            WHEN EXISTS (SELECT 1 FROM attempts WHERE attempts.message = messages.id AND attempts.listening = 1)
+            THEN coalesce(expires_at + :after_expiry, :now + :without_expiry)
+        END
+    END,
+    updated_at = :now
+WHERE id = :id;
+
+-- name: add_event
+INSERT INTO events (message, id, at, kind, data)
+VALUES (:message, coalesce((SELECT max(id) FROM events WHERE message = :message), 0) + 1, :at, :kind, :data);
+
+-- name: history
+SELECT id, message, at, kind, data FROM events WHERE message = :message ORDER BY id;
+
+-- name: add_batch
+INSERT INTO batches ({batch}) VALUES ({batch_values});
+
+-- name: batch
+SELECT {batch} FROM batches WHERE id = :id;
+
+-- name: batch_counts
+SELECT status, count(*) FROM messages WHERE id BETWEEN :first AND :last AND batch = :batch GROUP BY status;
+
+-- name: next_concatenation
+-- Counts up for each recipient and comes round after 65535.
+INSERT INTO concatenation (recipient, reference) VALUES (:recipient, 1)
+ON CONFLICT (recipient) DO UPDATE SET reference = (concatenation.reference + 1) % 65536
+RETURNING reference;

@@ -1,0 +1,199 @@
+"""The store on SQLite: one file in the state directory, nothing to install.
+
+WAL with `synchronous=FULL`: what was awaited survives a power cut. The file is locked to one process. One thread writes
+(`writer.py`), a few read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeVar, cast
+
+from bridge.model import Instant, Message
+from bridge.store import Changes, Recovered, StoreDamaged, StoreError, View, connect
+from bridge.store.changes import SqlChanges
+from bridge.store.files import Lock, create, sync_directory
+from bridge.store.migrate import migrate, steps
+from bridge.store.recover import last_id, recover
+from bridge.store.views import SqlView
+from bridge.store.writer import Writer
+
+__all__ = ["SqliteStore", "open_store"]
+
+log = logging.getLogger("gsmbridge.store")
+
+T = TypeVar("T")
+
+CHECKED_AT_ONCE = 64 << 20  # bytes of database that are checked before the start; more is checked beside the work
+
+
+async def open_store(
+    path: Path,
+    *,
+    now: Callable[[], Instant],
+    doubt_deadline: Callable[[Message, Instant], Instant | None],
+    readers: int = 2,
+    max_pages: int | None = None,
+    checked_at_once: int = CHECKED_AT_ONCE,
+) -> SqliteStore:
+    """Open the database, or make it. Brings the schema up to date, raises the epoch, puts claimed messages back and
+    takes armed attempts for in doubt; `store.recovered` says what was found.
+
+    `doubt_deadline(message, now)`: when such a doubt is closed. `max_pages`: upper bound of the file, in KiB pages.
+
+    SQLite's quick check runs at every start: before it for a file up to `checked_at_once` bytes (64 MB hold
+    250,000 messages and take 0.2 s from memory), beside the work for a larger one, since a service must be ready soon.
+    If that finds damage, the store refuses all further work.
+
+    Raises `StoreInUse`, `StoreDamaged`, `NewerDatabase`, `StoreFull`, `StoreError`.
+    """
+    opened = await asyncio.get_running_loop().run_in_executor(
+        None, _open, path, now, doubt_deadline, max_pages, checked_at_once
+    )
+    return SqliteStore(path, opened, now, readers)
+
+
+class Opened:
+    """What an opening hands over."""
+
+    def __init__(self, lock: Lock, connection: sqlite3.Connection) -> None:
+        self.lock = lock
+        self.connection = connection
+        self.checked = True
+        self.epoch = 0
+        self.recovered = Recovered()
+        self.last_id = 0
+
+
+class SqliteStore:
+    """See `bridge.store.Store`. `last_id`: the highest identifier that was in the database when it was opened."""
+
+    def __init__(self, path: Path, opened: Opened, now: Callable[[], Instant], readers: int) -> None:
+        self.path = path
+        self.epoch = opened.epoch
+        self.recovered = opened.recovered
+        self.last_id = opened.last_id
+        self._now = now
+        self._closed = False
+        self._lock = opened.lock
+        self._connection = opened.connection
+        self._writer = Writer(opened.connection, SqlChanges(opened.connection, now), path)
+        self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        self._readers = [connect.reader(path) for _ in range(readers)]
+        for connection in self._readers:
+            self._idle.put(connection)
+        self._pool = ThreadPoolExecutor(readers, thread_name_prefix="store-reader")
+        self._checker = None if opened.checked else connect.reader(path)
+        self._checking = None if self._checker is None else asyncio.create_task(self._check(self._checker))
+
+    @property
+    def damaged(self) -> StoreDamaged | None:
+        """Why nothing is written any more. The service should stop: the next start checks."""
+        return self._writer.failure
+
+    async def until_damaged(self) -> StoreDamaged:
+        """Returns when `damaged` is set, which is never if all goes well."""
+        return await self._writer.until_refused()
+
+    async def write(self, work: Callable[[Changes], T]) -> T:
+        return cast(T, await self._writer.submit(work))
+
+    async def read(self, work: Callable[[View], T]) -> T:
+        if self._closed:
+            raise StoreError("the store is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, work)
+
+    async def close(self) -> None:
+        """What was asked for is still done. May be called again."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._writer.stop()
+        if self._checker is not None:
+            self._checker.interrupt()
+        if self._checking is not None:
+            await self._checking
+        await asyncio.get_running_loop().run_in_executor(None, self._shut)
+
+    # --- In other threads ---
+
+    def _read(self, work: Callable[[View], T]) -> T:
+        connection = self._idle.get()
+        try:
+            connection.execute("BEGIN")  # one moment for all that the work reads
+            try:
+                return work(SqlView(connection, self._now))
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            meaning = connect.explain(error, self.path)
+            if isinstance(meaning, StoreDamaged):
+                self._writer.refuse(meaning)
+            raise meaning from error
+        finally:
+            self._idle.put(connection)
+
+    def _shut(self) -> None:
+        self._pool.shutdown()
+        # The last one to close empties the log into the database. After a failure nobody may: a reader cannot.
+        order = [self._connection, *self._readers] if self.damaged else [*self._readers, self._connection]
+        for connection in order:
+            connection.close()
+        self._lock.release()
+
+    async def _check(self, connection: sqlite3.Connection) -> None:
+        finding = await asyncio.get_running_loop().run_in_executor(None, _finding, connection)
+        self._checker = None
+        connection.close()
+        if finding:
+            self._writer.refuse(connect.damaged(self.path, finding))
+
+
+def _open(
+    path: Path,
+    now: Callable[[], Instant],
+    doubt_deadline: Callable[[Message, Instant], Instant | None],
+    max_pages: int | None,
+    checked_at_once: int,
+) -> Opened:
+    create(path)
+    lock = Lock(path)
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = connect.writer(path, max_pages=max_pages)
+        opened = Opened(lock, connection)
+        opened.checked = path.stat().st_size <= checked_at_once
+        if opened.checked and (finding := _finding(connection)):
+            raise connect.damaged(path, finding)
+        migrate(connection, path, now(), steps())
+        opened.epoch, opened.recovered = recover(connection, now, doubt_deadline)
+        opened.last_id = last_id(connection)
+        sync_directory(path)
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        lock.release()
+        if isinstance(error, sqlite3.Error):
+            raise connect.explain(error, path) from error
+        raise
+    return opened
+
+
+def _finding(connection: sqlite3.Connection) -> str:
+    """What the quick check found; empty when all is well or the check was interrupted."""
+    try:
+        answer: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            return ""
+        return str(error)
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return "" if answer == "ok" else answer.replace("\n", " ")

@@ -1,0 +1,1 @@
+"""One suite for every store: what the business may rely on, whatever is underneath."""
