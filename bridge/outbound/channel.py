@@ -245,7 +245,8 @@ class Channel:
         else:
             following = self.backlog.popleft() if self.backlog and self.fit else None
         goes_on = following is not None and self.fit
-        around = settle.Surroundings(channel=self.id, others=self._bridge.others(self.id))
+        others = self._bridge.others(self.id) if isinstance(error, NotSent | Refused) else frozenset()
+        around = settle.Surroundings(channel=self.id, others=others)
         rules = self._bridge.rules
         next_armed: _Armed | None = None
         taken: reports.Taken | None = None
@@ -253,17 +254,18 @@ class Channel:
         def work(changes: Changes) -> None:
             nonlocal next_armed, taken
             next_armed = taken = None  # a second run after a full disk starts afresh
+            ended: Attempt | None = None
             if receipt is not None:
-                settle.accept(changes, message, attempt, receipt, now, last=not more_parts)
+                ended = settle.accept(changes, message, attempt, receipt, now, last=not more_parts)
                 if more_parts and not goes_on:
                     settle.put_back(changes, message, self.id, now)
             elif isinstance(error, NotSent | Refused):
                 earlier = changes.attempts(message.id)
                 settle.fail(changes, message, attempt, error, now, rules=rules, around=around, earlier=earlier)
             elif error is not None:
-                settle.give_doubt(changes, message, attempt, error.code, error.detail, now, rules=rules)
-            if not isinstance(error, NotSent | Refused):
-                taken = reports.adopt_orphans(changes, attempt, now)
+                ended = settle.give_doubt(changes, message, attempt, error.code, error.detail, now, rules=rules)
+            if ended is not None and message.report:
+                taken = reports.adopt_orphans(changes, ended, now)
             if goes_on and following is not None:
                 next_armed = self._arm(following, changes)
 
@@ -430,6 +432,8 @@ class Channel:
     # --- Telling ------------------------------------------------------------------------------------------------------
 
     def _tell_armed(self, armed: _Armed) -> None:
+        if not self._bridge.telemetry.wanted:
+            return
         self._bridge.telemetry.message(
             "armed",
             message=show_id("msg", armed.job.message.id),
@@ -439,6 +443,8 @@ class Channel:
         )
 
     def _tell_end(self, armed: _Armed, receipt: Receipt | None, error: SubmitError | None, *, last: bool) -> None:
+        if not self._bridge.telemetry.wanted:
+            return
         message = show_id("msg", armed.job.message.id)
         if receipt is not None:
             self._bridge.telemetry.message(
@@ -459,7 +465,7 @@ class Channel:
             )
 
     def _tell_report(self, taken: reports.Taken) -> None:
-        if taken.repeat:
+        if taken.repeat or not self._bridge.telemetry.wanted:
             return
         if taken.message is None:
             self._bridge.telemetry.message("report_unmatched", channel=self.id)

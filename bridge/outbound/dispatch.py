@@ -15,7 +15,7 @@ import msgspec
 from bridge.model import ANY_CHANNEL, Attempt, AttemptState, Instant, Message, Status, show_id
 from bridge.outbound import settle
 from bridge.outbound.channel import Channel
-from bridge.policy.routing import ChannelFacts, MessageFacts, choose
+from bridge.policy.routing import ChannelFacts, Choice, MessageFacts, best_now, choose
 from bridge.store import Changes, Store, StoreFull
 from bridge.telemetry import Telemetry
 from drivers.contract import LinkState
@@ -81,13 +81,14 @@ class Dispatch:
         """Messages that wait for one SIM which has been out for `patience` milliseconds go elsewhere, where their
         policy allows it. Returns how many moved."""
         now = self._now()
-        out = [c.id for c in self._channels.values() if c.out_since is not None and now - c.out_since >= patience]
-        if not out:
-            return 0
+        out = {c.id for c in self._channels.values() if c.out_since is not None and now - c.out_since >= patience}
 
         def work(changes: Changes) -> int:
             moved = 0
-            for channel in out:
+            for channel in changes.queues():
+                # Also the queue of a channel that is no longer configured.
+                if channel not in out and (channel in self._channels or channel == ANY_CHANNEL):
+                    continue
                 others = bool(self.others(channel))
                 for message in changes.claim(channel, now, RESCUED):
                     moved += settle.strand(changes, message, channel, now, others=others)
@@ -102,10 +103,12 @@ class Dispatch:
     def _claim(self, changes: Changes, room: dict[str, int]) -> _Claimed:
         now = self._now()
         claimed: list[tuple[Message, str]] = []
-        for channel, free in room.items():
-            claimed += [(message, channel) for message in changes.claim(channel, now, free)]
+        waiting = changes.queues()
+        for channel in waiting:
+            if room.get(channel):
+                claimed += [(message, channel) for message in changes.claim(channel, now, room[channel])]
         free = sum(room.values()) - len(claimed)
-        if free > 0:
+        if free > 0 and ANY_CHANNEL in waiting:
             claimed += [(message, ANY_CHANNEL) for message in changes.claim(ANY_CHANNEL, now, free)]
         live: list[_Taken] = []
         expired: list[int] = []
@@ -119,18 +122,31 @@ class Dispatch:
             # A message that was never tried has no code: the common case costs no look-up.
             earlier = changes.attempts(message.id) if message.code or message.tries else ()
             live.append(_Taken(message=message, queue=queue, earlier=tuple(earlier)))
-        return _Claimed(messages=live, expired=expired, next_due=changes.next_due([*self._channels, ANY_CHANNEL], now))
+        return _Claimed(messages=live, expired=expired, next_due=changes.next_due(waiting, now))
 
     async def _assign(self, claimed: _Claimed) -> None:
         for id in claimed.expired:
             self._telemetry.message("expired", message=show_id("msg", id))
         elsewhere: list[tuple[Message, str]] = []
+        facts = self._channel_facts()
+        rooms = {c.id: c.room for c in facts}
+        loads = {c.id: c.load for c in facts}
+        choices: dict[MessageFacts, Choice] = {}  # most messages of a claim have the same facts
         for taken in claimed.messages:
-            queue = self._queue_for(taken)
-            if queue != ANY_CHANNEL and self._channels[queue].room > 0:
-                self._channels[queue].assign(taken.message, taken.earlier)
+            if taken.queue != ANY_CHANNEL:
+                # Bound to this SIM: asked for, the rest of its parts, or sent again there first.
+                target, otherwise = taken.queue if rooms.get(taken.queue) else None, taken.queue
             else:
-                elsewhere.append((taken.message, queue))
+                asked = _facts(taken)
+                choice = choices.get(asked) or choices.setdefault(asked, choose(asked, facts))
+                target = best_now(choice, loads, rooms)
+                otherwise = choice.candidates[0].channel if choice.candidates else ANY_CHANNEL
+            if target is None:
+                elsewhere.append((taken.message, otherwise))
+                continue
+            rooms[target] -= 1
+            loads[target] += 1
+            self._channels[target].assign(taken.message, taken.earlier)
         if elsewhere:
             now = self._now()
 
@@ -140,14 +156,6 @@ class Dispatch:
                     changes.release(message.id, queue, due_at, code=message.code, reason=message.reason)
 
             await self._store.write(put_back)
-
-    def _queue_for(self, taken: _Taken) -> str:
-        """The channel that gets it now, or whose queue it waits in; any, when none can take it."""
-        if taken.queue != ANY_CHANNEL:
-            return taken.queue  # bound to this SIM: asked for, the rest of its parts, or sent again there first
-        choice = choose(_facts(taken), self._channel_facts())
-        with_room = (c.channel for c in choice.candidates if self._channels[c.channel].room > 0)
-        return next(with_room, choice.candidates[0].channel if choice.candidates else ANY_CHANNEL)
 
     def _channel_facts(self) -> list[ChannelFacts]:
         return [

@@ -60,24 +60,19 @@ def take_report(changes: Changes, channel: str, report: StatusReport, now: Insta
 
 
 def adopt_orphans(changes: Changes, attempt: Attempt, now: Instant) -> Taken | None:
-    """Reports that overtook the answer to this attempt, or that prove a fresh doubt. Call after the attempt ended."""
-    current = changes.attempt(attempt.id)
-    if current is None:
-        return None
+    """Reports that overtook the answer to this attempt, or that prove a fresh doubt. Call after the attempt ended, with
+    the attempt as it is now."""
     taken = None
-    for row in changes.orphans(attempt.sim, current.tp_mr, now - ORPHAN_WAIT):
+    for row in changes.orphans(attempt.sim, attempt.tp_mr, now - ORPHAN_WAIT):
         facts = _facts(row)
-        if current.state in DONE:
-            match = correlation.best(facts, [current])
-        else:
-            match = correlation.among_doubts(facts, [current])
+        match = (correlation.best if attempt.state in DONE else correlation.among_doubts)(facts, [attempt])
         if match is None:
             continue
-        if current.state not in DONE:
-            settle.prove_sent(changes, current, now, reference=str(row.tp_mr), tp_mr=row.tp_mr, by="report")
+        if attempt.state not in DONE:
+            settle.prove_sent(changes, attempt, now, reference=str(row.tp_mr), tp_mr=row.tp_mr, by="report")
         changes.assign_report(row.id, attempt.id)
-        taken = _apply(changes, current, row, now)
-        current = changes.attempt(attempt.id) or current
+        taken = _apply(changes, attempt, row, now)
+        attempt = changes.attempt(attempt.id) or attempt
     return taken
 
 
@@ -93,7 +88,7 @@ def take_late(
         settle.prove_sent(
             changes, attempt, now, reference=late.receipt.reference, tp_mr=late.receipt.tp_mr, by="late_result"
         )
-        adopt_orphans(changes, attempt, now)
+        adopt_orphans(changes, changes.attempt(attempt.id) or attempt, now)
     elif late.error is not None and not isinstance(late.error, MaybeSent):
         message = changes.message(attempt.message)
         if message is not None and message.status is Status.IN_DOUBT:

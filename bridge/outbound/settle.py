@@ -39,9 +39,11 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     others: frozenset[str] = frozenset()  # other channels that could send now
 
 
-def accept(changes: Changes, message: Message, attempt: Attempt, receipt: Receipt, now: Instant, *, last: bool) -> None:
+def accept(
+    changes: Changes, message: Message, attempt: Attempt, receipt: Receipt, now: Instant, *, last: bool
+) -> Attempt:
     """`last`: no part is left. Otherwise the caller arms the next part in the same transaction, or puts the rest back
-    with `put_back`."""
+    with `put_back`. Returns the attempt as it is now."""
     changes.end(
         attempt.id,
         AttemptState.ACCEPTED,
@@ -50,22 +52,16 @@ def accept(changes: Changes, message: Message, attempt: Attempt, receipt: Receip
         tp_mr=receipt.tp_mr,
         listening=message.report,
     )
+    data: dict[str, str | int | bool | None] = {
+        "channel": attempt.channel,
+        "part": attempt.part,
+        "tp_mr": receipt.tp_mr,
+    }
     if last:
-        changes.move(
-            message.id,
-            Status.SENT,
-            now,
-            data={
-                "channel": attempt.channel,
-                "part": attempt.part,
-                "tp_mr": receipt.tp_mr,
-                "reference": receipt.reference,
-            },
-        )
+        changes.move(message.id, Status.SENT, now, data=data)
     else:
-        changes.note(
-            message.id, now, "part_sent", {"channel": attempt.channel, "part": attempt.part, "tp_mr": receipt.tp_mr}
-        )
+        changes.note(message.id, now, "part_sent", data)
+    return msgspec.structs.replace(attempt, state=AttemptState.ACCEPTED, ended_at=now, tp_mr=receipt.tp_mr)
 
 
 def put_back(changes: Changes, message: Message, channel: str, now: Instant) -> None:
@@ -156,8 +152,8 @@ def fail(
 
 def give_doubt(
     changes: Changes, message: Message, attempt: Attempt, code: str, detail: str, now: Instant, *, rules: Rules
-) -> Instant:
-    """Returns when the doubt is closed if no evidence has come."""
+) -> Attempt:
+    """Returns the attempt as it is now, with the deadline at which the doubt is closed if no evidence has come."""
     until = doubt.deadline(
         message.policy, priority=message.priority, now=now, expires_at=message.expires_at, windows=rules.windows
     )
@@ -171,7 +167,7 @@ def give_doubt(
         tries=message.tries + 1,
         data={"channel": attempt.channel, "part": attempt.part, "code": code, "until": until},
     )
-    return until
+    return msgspec.structs.replace(attempt, state=AttemptState.IN_DOUBT, ended_at=now, deadline=until)
 
 
 def close_doubt(

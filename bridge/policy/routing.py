@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-__all__ = ["Candidate", "ChannelFacts", "Choice", "MessageFacts", "choose"]
+__all__ = ["Candidate", "ChannelFacts", "Choice", "MessageFacts", "best_now", "choose"]
 
 
 class ChannelFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,13 +25,27 @@ class MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """`tier`: candidates of the first tier are to be used up before the next; within a tier the load decides."""
+
     channel: str
     reason: str
+    tier: int = 0
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     candidates: tuple[Candidate, ...]
     refusals: tuple[Candidate, ...]
+
+
+def best_now(choice: Choice, loads: Mapping[str, int], rooms: Mapping[str, int]) -> str | None:
+    """The least loaded candidate with room, of the first tier that has any."""
+    best: tuple[int, int, str] | None = None
+    for c in choice.candidates:
+        if rooms.get(c.channel, 0) > 0:
+            rank = (c.tier, loads[c.channel], c.channel)
+            if best is None or rank < best:
+                best = rank
+    return None if best is None else best[2]
 
 
 def choose(message: MessageFacts, channels: Sequence[ChannelFacts]) -> Choice:
@@ -53,6 +67,6 @@ def choose(message: MessageFacts, channels: Sequence[ChannelFacts]) -> Choice:
             candidates.append((tried, c.load, c.id, reason))
     candidates.sort()
     return Choice(
-        candidates=tuple(Candidate(channel=id, reason=reason) for _, _, id, reason in candidates),
+        candidates=tuple(Candidate(channel=id, reason=reason, tier=int(tried)) for tried, _, id, reason in candidates),
         refusals=tuple(refusals),
     )

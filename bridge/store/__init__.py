@@ -100,6 +100,9 @@ class View(Protocol):
 
     def open_doubts(self) -> int: ...
 
+    def queues(self) -> list[str]:
+        """The names of the queues in which anything waits. One index step each."""
+
     def next_due(self, queues: Sequence[str], after: Instant) -> Instant | None:
         """The earliest due time later than `after` in these queues. One index step a priority."""
 

@@ -117,16 +117,22 @@ class SqlView:
 
     def queue_depth(self, now: Instant) -> tuple[int, int, Instant | None]:
         due, oldest = 0, None
-        queue, priority = "", ABOVE_ALL
-        while (queue := self._value(QUEUE["next_queue"], {"after": queue})) is not None:
+        for queue in self.queues():
+            priority = ABOVE_ALL
             while (below := self._value(QUEUE["next_priority"], {"queue": queue, "below": priority})) is not None:
                 priority = below
                 wanted = {"queue": queue, "priority": priority, "now": now}
                 count, first = self._run(QUEUE["due_of"], wanted).fetchone()
                 due += count
                 oldest = first if oldest is None or (first is not None and first < oldest) else oldest
-            priority = ABOVE_ALL
         return due, self._value(QUEUE["waiting"], {}) - due, oldest
+
+    def queues(self) -> list[str]:
+        names: list[str] = []
+        name = ""
+        while (name := self._value(QUEUE["next_queue"], {"after": name})) is not None:
+            names.append(name)
+        return names
 
     def next_due(self, queues: Sequence[str], after: Instant) -> Instant | None:
         steps = [self._value(QUEUE["next_due"], {"queue": queue, "after": after}) for queue in queues]
