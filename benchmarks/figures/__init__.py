@@ -1,0 +1,22 @@
+"""One module a group of figures; each has `measure(bench) -> list[Figure]`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.bench import Bench
+from benchmarks.figures import accept, busy, idle, instant, latency, many, small, start
+from benchmarks.report import Figure
+
+__all__ = ["FIGURES"]
+
+FIGURES: dict[str, Callable[[Bench], list[Figure]]] = {
+    "instant": instant.measure,
+    "many": many.measure,
+    "busy": busy.measure,
+    "latency": latency.measure,
+    "accept": accept.measure,
+    "idle": idle.measure,
+    "start": start.measure,
+    "small": small.measure,
+}
