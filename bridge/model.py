@@ -36,12 +36,13 @@ __all__ = [
     "Scope",
     "Status",
     "parse_id",
+    "route_queue",
     "show_id",
 ]
 
 Instant = int  # milliseconds since 1970-01-01T00:00:00Z
 
-ANY_CHANNEL = "*"  # the queue from which every channel may be served; a channel's own queue bears its name
+ANY_CHANNEL = "*"  # the queue of the usual route; "*name" is another route's, a channel's own queue bears its name
 LOCAL_CLIENT = 0  # the operator at the machine itself, over the service's private socket
 
 
@@ -85,6 +86,11 @@ class Kind(StrEnum):
     TEXT = "text"
     BINARY = "binary"
     WAP_PUSH = "wap_push"
+    # Only where a provider can:
+    MMS = "mms"
+    VOICE = "voice"
+    PING = "ping"
+    HLR = "hlr"
 
 
 class Scope(StrEnum):
@@ -131,6 +137,15 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 0  # submissions that used up a try
     possible_duplicate: bool = False
     updated_at: Instant = 0
+    route: str | None = None  # asked for; None = the service's usual one
+    options: dict[str, str] = msgspec.field(default_factory=dict)  # what only some providers know: "subject" ...
+    cost: str | None = None  # decimal, as charged
+    currency: str = ""
+
+
+def route_queue(message: Message) -> str:
+    """The queue of its route: any channel of the route may take it from there."""
+    return ANY_CHANNEL + (message.route or "")
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +153,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     message: int
-    part: int
+    part: int  # 0: the whole message, on a channel that takes messages
     channel: str
     sim: str  # ICCID or what stands for it
     recipient: str  # key for matching reports, see policy.correlation
@@ -158,6 +173,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     report_fingerprint: str | None = None
     reported_at: Instant | None = None
     discharged_at: Instant | None = None
+    fate: str | None = None  # what the latest report says, see drivers.gsm.outcome.Fate
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,6 +212,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     discharged_at: Instant | None = None
     reference: str | None = None
     attempt: int | None = None
+    fate: str | None = None  # a provider's word, normalised
+    code: str = ""  # and as it came
+    detail: str = ""
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):

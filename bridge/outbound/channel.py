@@ -16,9 +16,9 @@ from typing import TypeVar
 
 import msgspec
 
-from bridge.model import ANY_CHANNEL, Attempt, ChannelSnapshot, Ids, Instant, Message, Status, show_id
+from bridge.model import Attempt, ChannelSnapshot, Ids, Instant, Message, Status, route_queue, show_id
 from bridge.outbound import reports, settle
-from bridge.outbound.job import Job, job_for, submission
+from bridge.outbound.job import WHOLE, Job, job_for, submission
 from bridge.policy import fitness
 from bridge.policy.correlation import recipient_key
 from bridge.store import Changes, Store, StoreFull
@@ -38,6 +38,7 @@ from drivers.contract import (
     StatusReport,
     Submission,
     SubmitError,
+    Takes,
 )
 
 __all__ = ["Bridge", "Channel"]
@@ -62,7 +63,7 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     receive: Callable[[str, Incoming], Awaitable[None]]  # bridge.inbound
     wake_dispatch: Callable[[], None]
     wake_doubts: Callable[[], None]
-    others: Callable[[str], frozenset[str]]  # the channels beside this one that could send now
+    others: Callable[[str, Message], frozenset[str]]  # the channels beside this one that could send it now
 
 
 class _Armed(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +118,10 @@ class Channel:
         return max(0, depth - len(self.backlog))
 
     @property
+    def takes(self) -> Takes:
+        return self.driver.capabilities.takes
+
+    @property
     def load(self) -> int:
         return len(self.backlog) + self.busy
 
@@ -126,7 +131,7 @@ class Channel:
         return self.room > len(self.backlog)
 
     def assign(self, message: Message, earlier: tuple[Attempt, ...]) -> None:
-        self.backlog.append(job_for(message, earlier, self.sim))
+        self.backlog.append(job_for(message, earlier, self.sim, self.takes))
         self._work.set()
 
     async def snapshot(self) -> ChannelSnapshot:
@@ -201,7 +206,7 @@ class Channel:
             armed = await self._settle(armed, receipt, error)
 
     def _submission(self, armed: _Armed) -> Submission:
-        part = armed.job.parts[armed.attempt.part - 1]
+        part = None if armed.attempt.part == WHOLE else armed.job.parts[armed.attempt.part - 1]
         return submission(armed.job.message, part, armed.attempt.id, self._bridge.now())
 
     def _arm(self, job: Job, changes: Changes) -> _Armed | None:
@@ -245,7 +250,7 @@ class Channel:
         else:
             following = self.backlog.popleft() if self.backlog and self.fit else None
         goes_on = following is not None and self.fit
-        others = self._bridge.others(self.id) if isinstance(error, NotSent | Refused) else frozenset()
+        others = self._bridge.others(self.id, message) if isinstance(error, NotSent | Refused) else frozenset()
         around = settle.Surroundings(channel=self.id, others=others)
         rules = self._bridge.rules
         next_armed: _Armed | None = None
@@ -304,8 +309,8 @@ class Channel:
         def work(changes: Changes) -> None:
             for job in jobs:
                 m = job.message
-                half_sent = len(job.left) < m.parts and m.channel is None
-                queue = m.channel or (self.id if half_sent else ANY_CHANNEL)
+                half_sent = bool(job.parts) and len(job.left) < m.parts and m.channel is None
+                queue = m.channel or (self.id if half_sent else route_queue(m))
                 changes.release(m.id, queue, m.due_at, code=m.code, reason=m.reason)
 
         await self._write(work)
@@ -391,10 +396,12 @@ class Channel:
 
     async def _late(self, late: LateResult) -> None:
         now = self._bridge.now()
-        around = settle.Surroundings(channel=self.id, others=self._bridge.others(self.id))
-        taken = await self._bridge.store.write(
-            lambda c: reports.take_late(c, late, now, rules=self._bridge.rules, around=around)
-        )
+
+        def work(changes: Changes) -> reports.Taken:
+            return reports.take_late(changes, late, now, rules=self._bridge.rules, around=around)
+
+        around = settle.Surroundings(channel=self.id)  # a late refusal takes its turn in the queue
+        taken = await self._bridge.store.write(work)
         if taken.message is not None:
             self._bridge.telemetry.message(
                 "late_result",

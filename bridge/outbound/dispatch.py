@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from bridge.model import ANY_CHANNEL, Attempt, AttemptState, Instant, Message, Status, show_id
 from bridge.outbound import settle
 from bridge.outbound.channel import Channel
-from bridge.policy.routing import ChannelFacts, Choice, MessageFacts, best_now, choose
+from bridge.policy.admission import MODEM_KINDS
+from bridge.policy.routing import ChannelFacts, ChannelKind, Choice, MessageFacts, Route, best_now, choose, pick
 from bridge.store import Changes, Store, StoreFull
 from bridge.telemetry import Telemetry
-from drivers.contract import LinkState
+from drivers.contract import LinkState, Takes
 
 __all__ = ["Dispatch"]
 
@@ -27,6 +28,7 @@ log = logging.getLogger("gsmbridge.dispatch")
 LONGEST_WAIT = 60.0  # seconds; the wall clock may be set, so a far due time is looked at again
 FULL_DISK_WAIT = 1.0
 TRIED = frozenset({AttemptState.REFUSED_SAFE, AttemptState.REFUSED_LATE, AttemptState.UNRESOLVED})
+CARRIED = frozenset(kind.value for kind in MODEM_KINDS)
 RESCUED = 500  # looked at in one go
 
 
@@ -44,8 +46,17 @@ class _Claimed(msgspec.Struct, frozen=True, kw_only=True):
 
 class Dispatch:
     def __init__(
-        self, store: Store, channels: Mapping[str, Channel], now: Callable[[], Instant], telemetry: Telemetry
+        self,
+        store: Store,
+        channels: Mapping[str, Channel],
+        now: Callable[[], Instant],
+        telemetry: Telemetry,
+        routes: Mapping[str, Route],
+        usual: str,
     ) -> None:
+        """`routes` by name, in the order in which their rules are asked. `usual`: the one for all other messages."""
+        self._routes = routes
+        self._usual = usual
         self._store = store
         self._channels = channels
         self._now = now
@@ -57,9 +68,10 @@ class Dispatch:
         """Something may be claimable now: an order came, a channel has room, a channel came up."""
         self._wake.set()
 
-    def others(self, channel: str) -> frozenset[str]:
-        """The channels beside this one that could send now."""
-        return frozenset(c.id for c in self._channels.values() if c.fit and c.id != channel)
+    def others(self, channel: str, message: Message) -> frozenset[str]:
+        """The channels beside this one that could send the message now."""
+        choice = self._choose(_facts(message, ()), self._channel_facts())
+        return frozenset(c.channel for c in choice.candidates) - {channel}
 
     async def run(self) -> None:
         while True:
@@ -87,10 +99,10 @@ class Dispatch:
             moved = 0
             for channel in changes.queues():
                 # Also the queue of a channel that is no longer configured.
-                if channel not in out and (channel in self._channels or channel == ANY_CHANNEL):
+                if channel not in out and (channel in self._channels or channel.startswith(ANY_CHANNEL)):
                     continue
-                others = bool(self.others(channel))
                 for message in changes.claim(channel, now, RESCUED):
+                    others = bool(self.others(channel, message))
                     moved += settle.strand(changes, message, channel, now, others=others)
             return moved
 
@@ -104,12 +116,13 @@ class Dispatch:
         now = self._now()
         claimed: list[tuple[Message, str]] = []
         waiting = changes.queues()
-        for channel in waiting:
-            if room.get(channel):
-                claimed += [(message, channel) for message in changes.claim(channel, now, room[channel])]
-        free = sum(room.values()) - len(claimed)
-        if free > 0 and ANY_CHANNEL in waiting:
-            claimed += [(message, ANY_CHANNEL) for message in changes.claim(ANY_CHANNEL, now, free)]
+        for queue in waiting:
+            free = self._room_for(queue, room)
+            if free > 0:
+                taken = changes.claim(queue, now, free)
+                claimed += [(message, queue) for message in taken]
+                if queue in room:
+                    room[queue] -= len(taken)
         live: list[_Taken] = []
         expired: list[int] = []
         for message, queue in claimed:
@@ -124,6 +137,15 @@ class Dispatch:
             live.append(_Taken(message=message, queue=queue, earlier=tuple(earlier)))
         return _Claimed(messages=live, expired=expired, next_due=changes.next_due(waiting, now))
 
+    def _room_for(self, queue: str, room: Mapping[str, int]) -> int:
+        """How many to claim from a queue: a channel's own by its room, a route's by the room of its first tier that can
+        send at all. While that tier is busy the messages wait in the queue, sorted; they do not spill over."""
+        if not queue.startswith(ANY_CHANNEL):
+            return room.get(queue, 0)
+        route = self._routes.get(queue.removeprefix(ANY_CHANNEL)) or self._routes[self._usual]
+        fit = choose(MessageFacts(), self._channel_facts(), route).candidates
+        return sum(room.get(c.channel, 0) for c in fit if c.tier == fit[0].tier)
+
     async def _assign(self, claimed: _Claimed) -> None:
         for id in claimed.expired:
             self._telemetry.message("expired", message=show_id("msg", id))
@@ -133,14 +155,14 @@ class Dispatch:
         loads = {c.id: c.load for c in facts}
         choices: dict[MessageFacts, Choice] = {}  # most messages of a claim have the same facts
         for taken in claimed.messages:
-            if taken.queue != ANY_CHANNEL:
+            if not taken.queue.startswith(ANY_CHANNEL):
                 # Bound to this SIM: asked for, the rest of its parts, or sent again there first.
                 target, otherwise = taken.queue if rooms.get(taken.queue) else None, taken.queue
             else:
-                asked = _facts(taken)
-                choice = choices.get(asked) or choices.setdefault(asked, choose(asked, facts))
+                asked = _facts(taken.message, taken.earlier)
+                choice = choices.get(asked) or choices.setdefault(asked, self._choose(asked, facts))
                 target = best_now(choice, loads, rooms)
-                otherwise = choice.candidates[0].channel if choice.candidates else ANY_CHANNEL
+                otherwise = choice.candidates[0].channel if choice.candidates else taken.queue
             if target is None:
                 elsewhere.append((taken.message, otherwise))
                 continue
@@ -152,10 +174,19 @@ class Dispatch:
 
             def put_back(changes: Changes) -> None:
                 for message, queue in elsewhere:
-                    due_at = now + 1000 if queue == ANY_CHANNEL else message.due_at
+                    due_at = now + 1000 if queue.startswith(ANY_CHANNEL) else message.due_at
                     changes.release(message.id, queue, due_at, code=message.code, reason=message.reason)
 
             await self._store.write(put_back)
+
+    def test(self, message: MessageFacts) -> tuple[str, Choice]:
+        """Where such a message would go now: the route's name and the choice."""
+        route = pick(message, self._routes, self._usual)
+        return route.name, choose(message, self._channel_facts(), None if message.channel else route)
+
+    def _choose(self, message: MessageFacts, facts: list[ChannelFacts]) -> Choice:
+        route = self._routes.get(message.route or self._usual) or self._routes[self._usual]
+        return choose(message, facts, None if message.channel else route)
 
     def _channel_facts(self) -> list[ChannelFacts]:
         return [
@@ -166,6 +197,8 @@ class Dispatch:
                 load=c.load,
                 room=c.room,
                 reason=c.code,
+                kind=ChannelKind.MODEM if c.takes is Takes.PART else ChannelKind.PROVIDER,
+                carries=CARRIED if c.takes is Takes.PART else None,
             )
             for c in self._channels.values()
         ]
@@ -179,9 +212,15 @@ class Dispatch:
             self._timer = asyncio.get_running_loop().call_later(wait, self.wake)
 
 
-def _facts(taken: _Taken) -> MessageFacts:
+def _facts(m: Message, earlier: Sequence[Attempt]) -> MessageFacts:
+    """Without the number: the rules were asked when it was accepted."""
     return MessageFacts(
-        channel=taken.message.channel,
-        refused_by=frozenset(a.channel for a in taken.earlier if a.state is AttemptState.REFUSED_FINAL),
-        tried=frozenset(a.channel for a in taken.earlier if a.state in TRIED),
+        kind=m.kind,
+        message_class=m.message_class,
+        sender=m.sender,
+        priority=m.priority,
+        route=m.route,
+        channel=m.channel,
+        refused_by=frozenset(a.channel for a in earlier if a.state is AttemptState.REFUSED_FINAL),
+        tried=frozenset(a.channel for a in earlier if a.state in TRIED),
     )

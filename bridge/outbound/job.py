@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from bridge.model import Attempt, AttemptState, Instant, Message, show_id
-from drivers.contract import Part, Submission
+from drivers.contract import Part, Submission, Takes
 from drivers.gsm import segments
 
-__all__ = ["Job", "job_for", "parts_of", "submission"]
+__all__ = ["DONE", "WHOLE", "Job", "complete", "job_for", "parts_of", "submission"]
 
+WHOLE = 0  # number of the one part of a message that goes as a whole
 DONE = frozenset({AttemptState.ACCEPTED, AttemptState.ACCEPTED_LATE})
 
 
 class Job(msgspec.Struct, kw_only=True):
-    """`left`: parts still to send, in order. `earlier`: attempts made before this claim."""
+    """`left`: parts still to send, in order; on a channel that takes messages the one part `WHOLE`. `earlier`: attempts
+    made before this claim."""
 
     message: Message
     parts: list[Part]
@@ -23,19 +27,35 @@ class Job(msgspec.Struct, kw_only=True):
     duplicate: bool = False  # the next submission may be a duplicate
 
 
-def job_for(message: Message, earlier: tuple[Attempt, ...], sim: str) -> Job:
-    """What remains to be done on this SIM. Parts accepted by another SIM do not count: a phone joins only parts from
-    one sender."""
-    parts = parts_of(message)
+def job_for(message: Message, earlier: tuple[Attempt, ...], sim: str, takes: Takes = Takes.PART) -> Job:
+    """What remains to be done on this channel. Parts accepted by another SIM do not count: a phone joins only parts
+    from one sender."""
     accepted = [a for a in earlier if a.state in DONE]
-    done = {a.part for a in accepted if a.sim == sim or message.parts == 1}
+    if takes is Takes.MESSAGE:
+        parts: list[Part] = []
+        left = [] if complete(message, accepted) else [WHOLE]
+        again = bool(accepted)
+    else:
+        parts = parts_of(message)
+        done = {a.part for a in accepted if a.sim == sim or message.parts == 1}
+        left = [] if complete(message, accepted) else [p.number for p in parts if p.number not in done]
+        again = len(done) < len({a.part for a in accepted})
     return Job(
         message=message,
         parts=parts,
-        left=[p.number for p in parts if p.number not in done],
+        left=left,
         earlier=earlier,
-        duplicate=message.possible_duplicate or len(done) < len({a.part for a in accepted}),
+        duplicate=message.possible_duplicate or again,
     )
+
+
+def complete(message: Message, attempts: Iterable[Attempt]) -> bool:
+    """Some channel has accepted all of it."""
+    done: dict[str, set[int]] = {}
+    for a in attempts:
+        if a.state in DONE:
+            done.setdefault(a.sim, set()).add(a.part)
+    return any(WHOLE in parts or len(parts) == message.parts for parts in done.values())
 
 
 def parts_of(message: Message) -> list[Part]:
@@ -52,7 +72,8 @@ def parts_of(message: Message) -> list[Part]:
     )
 
 
-def submission(message: Message, part: Part, attempt: int, now: Instant) -> Submission:
+def submission(message: Message, part: Part | None, attempt: int, now: Instant) -> Submission:
+    """`part` None: the whole message, for a channel that takes messages."""
     return Submission(
         attempt_id=show_id("att", attempt),
         to=message.to,
@@ -66,4 +87,10 @@ def submission(message: Message, part: Part, attempt: int, now: Instant) -> Subm
         reject_duplicates=message.reject_duplicates,
         protocol_id=message.protocol_id,
         dcs=message.dcs,
+        kind=message.kind.value,
+        encoding=message.encoding,
+        parts=message.parts,
+        data=message.data,
+        udh=message.udh,
+        options=message.options,
     )

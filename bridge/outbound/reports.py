@@ -7,16 +7,25 @@ import msgspec
 from bridge.clock import from_datetime
 from bridge.model import Attempt, AttemptState, Instant, Message, Report, Status, parse_id
 from bridge.outbound import settle
-from bridge.outbound.job import DONE
+from bridge.outbound.job import DONE, WHOLE
 from bridge.policy import correlation
 from bridge.states import CORRECTABLE
 from bridge.store import Changes
-from drivers.contract import LateResult, MaybeSent, StatusReport
+from drivers.contract import LateResult, MaybeSent, ReportFate, StatusReport
 from drivers.gsm.outcome import Fate, tp_status
 
 __all__ = ["Taken", "adopt_orphans", "take_late", "take_report"]
 
 FAILURES = frozenset({Fate.FAILED, Fate.FAILED_TEMPORARY, Fate.EXPIRED})  # unclear ones say neither yes nor no
+PROVIDER_FATES = {
+    ReportFate.ACCEPTED: Fate.PENDING,
+    ReportFate.SENT: Fate.PENDING,
+    ReportFate.DELIVERED: Fate.DELIVERED,
+    ReportFate.UNDELIVERED: Fate.FAILED,
+    ReportFate.EXPIRED: Fate.EXPIRED,
+    ReportFate.REJECTED: Fate.FAILED,
+    ReportFate.UNKNOWN: None,
+}
 REPORTABLE = frozenset({Status.SENT, *CORRECTABLE})  # a message still on its way is rolled up when it is sent
 ORPHAN_WAIT = 10 * 60_000  # a report may be this much faster than the answer to its submission
 
@@ -46,6 +55,9 @@ def take_report(changes: Changes, channel: str, report: StatusReport, now: Insta
         submitted_at=from_datetime(report.submitted_at),
         discharged_at=from_datetime(report.discharged_at),
         reference=report.reference,
+        fate=report.fate,
+        code=report.code,
+        detail=report.detail,
     )
     attempt = _find(changes, row, report)
     if attempt is None:
@@ -112,10 +124,8 @@ def take_late(
 
 
 def _find(changes: Changes, row: Report, report: StatusReport) -> Attempt | None:
-    if report.attempt_id is not None and (id := parse_id("att", report.attempt_id)) is not None:
-        return changes.attempt(id)
-    if row.reference is not None:
-        return changes.by_reference(row.channel, row.reference)
+    if report.attempt_id is not None or row.reference is not None:
+        return _named(changes, row, report)
     facts = _facts(row)
     if row.tp_mr is not None and (found := correlation.best(facts, changes.listening(row.sim, row.tp_mr))):
         return found
@@ -124,6 +134,22 @@ def _find(changes: Changes, row: Report, report: StatusReport) -> Attempt | None
         return None
     settle.prove_sent(changes, doubt, row.received_at, reference=str(row.tp_mr), tp_mr=row.tp_mr, by="report")
     return changes.attempt(doubt.id)
+
+
+def _named(changes: Changes, row: Report, report: StatusReport) -> Attempt | None:
+    """A provider's report names the attempt, by our reference or by its own. It proves a doubtful one sent, unless it
+    says that it was never tried."""
+    id = None if report.attempt_id is None else parse_id("att", report.attempt_id)
+    attempt = None if id is None else changes.attempt(id)
+    if attempt is None and row.reference is not None:
+        attempt = changes.by_reference(row.channel, row.reference)
+    if attempt is None or attempt.channel != row.channel:
+        return None
+    if report.fate not in (None, ReportFate.UNKNOWN, ReportFate.REJECTED) and settle.prove_sent(
+        changes, attempt, row.received_at, reference=row.reference, tp_mr=None, by="report"
+    ):
+        return changes.attempt(attempt.id)
+    return attempt
 
 
 def _facts(row: Report) -> correlation.ReportFacts:
@@ -136,10 +162,10 @@ def _facts(row: Report) -> correlation.ReportFacts:
 
 
 def _apply(changes: Changes, attempt: Attempt, row: Report, now: Instant) -> Taken:
-    if row.tp_st is None:
+    fate = _fate(row)
+    if fate is None:
         return Taken(message=attempt.message, attempt=attempt.id)
-    fate = tp_status(row.tp_st).fate
-    before = None if attempt.tp_st is None else tp_status(attempt.tp_st).fate
+    before = None if attempt.fate is None else Fate(attempt.fate)
     # Pending never overwrites a final word; delivered beats failed, never the other way round.
     stale = before is not None and (before is Fate.DELIVERED or (fate is Fate.PENDING and before is not Fate.PENDING))
     if stale:
@@ -147,6 +173,7 @@ def _apply(changes: Changes, attempt: Attempt, row: Report, now: Instant) -> Tak
     changes.reported(
         attempt.id,
         tp_st=row.tp_st,
+        fate=fate.value,
         fingerprint=row.fingerprint,
         at=now,
         discharged_at=row.discharged_at,
@@ -167,27 +194,36 @@ def _roll_up(changes: Changes, id: int, now: Instant) -> None:
     message = changes.message(id)
     if message is None or message.status not in REPORTABLE:
         return
-    fates: dict[int, Attempt] = {}
+    told: dict[int, Attempt] = {}
     for attempt in changes.attempts(id):
-        if attempt.state in DONE and attempt.tp_st is not None:
-            known = fates.get(attempt.part)
+        if attempt.state in DONE and attempt.fate is not None:
+            known = told.get(attempt.part)
             # A resent part has two attempts; one delivered copy is enough.
-            if known is None or tp_status(known.tp_st or 0).fate is not Fate.DELIVERED:
-                fates[attempt.part] = attempt
-    failed = [a for a in fates.values() if tp_status(a.tp_st or 0).fate in FAILURES]
-    if failed:
-        outcome = tp_status(failed[0].tp_st or 0)
-        changes.move(
-            id,
-            Status.UNDELIVERED,
-            now,
-            code=outcome.code,
-            reason=outcome.meaning,
-            data=_report_data(message, failed[0]),
-        )
-    elif len(fates) == message.parts and all(tp_status(a.tp_st or 0).fate is Fate.DELIVERED for a in fates.values()):
-        last = max(fates.values(), key=lambda a: a.reported_at or 0)
+            if known is None or known.fate != Fate.DELIVERED:
+                told[attempt.part] = attempt
+    delivered = {part for part, a in told.items() if a.fate == Fate.DELIVERED}
+    if WHOLE in delivered or len(delivered - {WHOLE}) == message.parts:
+        last = max((told[part] for part in delivered), key=lambda a: a.reported_at or 0)
         changes.move(id, Status.DELIVERED, now, data=_report_data(message, last))
+        return
+    failed = next((a for a in told.values() if a.fate in FAILURES), None)
+    if failed is not None:
+        code, reason = _why(changes, failed)
+        changes.move(id, Status.UNDELIVERED, now, code=code, reason=reason, data=_report_data(message, failed))
+
+
+def _fate(row: Report) -> Fate | None:
+    if row.tp_st is not None:
+        return tp_status(row.tp_st).fate
+    return None if row.fate is None else PROVIDER_FATES[ReportFate(row.fate)]
+
+
+def _why(changes: Changes, attempt: Attempt) -> tuple[str, str]:
+    if attempt.tp_st is not None:
+        outcome = tp_status(attempt.tp_st)
+        return outcome.code, outcome.meaning
+    last = changes.reports(attempt.id)[-1]
+    return last.code or str(attempt.fate), last.detail or f"the provider reports: {attempt.fate}"
 
 
 def _report_data(message: Message, attempt: Attempt) -> dict[str, str | int | bool | None]:

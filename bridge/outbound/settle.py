@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bridge.model import ANY_CHANNEL, Attempt, AttemptState, DoubtPolicy, Instant, Message, Status
-from bridge.outbound.job import DONE
+from bridge.model import ANY_CHANNEL, Attempt, AttemptState, DoubtPolicy, Instant, Message, Status, route_queue
+from bridge.outbound.job import DONE, complete
 from bridge.policy import doubt, retry, stranded
 from bridge.store import Changes
 from drivers.contract import NotSent, Receipt, Refused, SubmitError
@@ -57,10 +57,16 @@ def accept(
         "part": attempt.part,
         "tp_mr": receipt.tp_mr,
     }
+    if receipt.tp_mr is None:  # a provider's
+        data["reference"] = receipt.reference
+    if receipt.parts is not None and receipt.parts != message.parts:
+        data["parts_by_carrier"] = receipt.parts  # it counts otherwise than we: shown, not hidden
     if last:
         changes.move(message.id, Status.SENT, now, data=data)
     else:
         changes.note(message.id, now, "part_sent", data)
+    if receipt.cost is not None:
+        changes.charge(message.id, str(receipt.cost), receipt.currency)
     return msgspec.structs.replace(attempt, state=AttemptState.ACCEPTED, ended_at=now, tp_mr=receipt.tp_mr)
 
 
@@ -132,7 +138,7 @@ def fail(
                 now,
                 code=error.code,
                 reason=error.detail,
-                queue=decision.queue,
+                queue=_queue(decision.queue, message),
                 due_at=decision.due_at,
                 tries=message.tries + decision.counts,
                 possible_duplicate=True if decision.whole else None,
@@ -198,7 +204,7 @@ def close_doubt(
                 now,
                 code="resend",
                 reason="no evidence came that it was sent; sent again, it may arrive twice",
-                queue=decision.queue,
+                queue=_queue(decision.queue, message),
                 due_at=now,
                 possible_duplicate=True,
                 event="resend",
@@ -231,7 +237,7 @@ def strand(changes: Changes, message: Message, channel: str, now: Instant, *, ot
             return False
         case stranded.Elsewhere():
             reason = "the SIM it waited for is out of service; it goes by another one"
-            return changes.release(message.id, ANY_CHANNEL, now, code="sim_out_of_service", reason=reason)
+            return changes.release(message.id, route_queue(message), now, code="sim_out_of_service", reason=reason)
         case stranded.Fail():
             return changes.move(message.id, Status.FAILED, now, code="partly_sent", reason=decision.reason)
 
@@ -252,8 +258,7 @@ def prove_sent(
         "by": by,
     }
     attempts = changes.attempts(message.id)
-    done = {a.part for a in attempts if a.state in DONE and (a.sim == attempt.sim or message.parts == 1)}
-    if len(done) == message.parts:
+    if complete(message, attempts):
         # From the queue too: a resend that is not armed yet is no longer needed.
         if not changes.move(message.id, Status.SENT, now, data=data):
             changes.note(message.id, now, by, data)
@@ -262,3 +267,8 @@ def prove_sent(
     else:
         changes.note(message.id, now, by, data)
     return True
+
+
+def _queue(decided: str, message: Message) -> str:
+    """Policy says "any channel"; that is any channel of the message's route."""
+    return route_queue(message) if decided == ANY_CHANNEL else decided

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from bridge.model import ANY_CHANNEL, DoubtPolicy, Instant, Kind, Message
+from bridge.model import ANY_CHANNEL, DoubtPolicy, Instant, Kind, Message, route_queue
 from bridge.policy import numbers
+from bridge.policy.routing import MessageFacts, Route
 from drivers.contract import Encoding
 from drivers.gsm import PduError, coding, segments, udh
 
@@ -34,6 +35,11 @@ class Rejected(Exception):
         self.complaints = complaints
 
 
+MODEM_KINDS = frozenset({Kind.TEXT, Kind.BINARY, Kind.WAP_PUSH})
+WITHOUT_TEXT = frozenset({Kind.MMS, Kind.PING, Kind.HLR})  # an MMS may be a picture only
+WITH_URL = frozenset({Kind.WAP_PUSH, Kind.MMS})
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What a client asks for, for one recipient. None = the service's default."""
 
@@ -54,6 +60,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
     policy: DoubtPolicy | None = None
     channel: str | None = None
+    route: str | None = None
+    options: dict[str, str] = msgspec.field(default_factory=dict)  # what only some providers know: "subject" ...
     send_at: Instant | None = None
     valid_for: int | None = None  # seconds
     expires_at: Instant | None = None
@@ -72,6 +80,9 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
     validity: int | None = 86_400  # seconds
     report: bool = True
     channels: frozenset[str] = frozenset()
+    routes: frozenset[str] = frozenset()
+    rules: tuple[Route, ...] = ()  # routes that choose their messages, in the order in which they are asked
+    kinds: frozenset[Kind] = MODEM_KINDS  # what some channel can carry
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,19 +200,22 @@ def _draft(order: Order, defaults: Defaults, client: int, now: Instant, batch: i
         reject_duplicates=order.reject_duplicates,
         protocol_id=order.protocol_id,
         dcs=order.dcs,
+        route=order.route,
+        options=order.options if order.url is None else {**order.options, "url": order.url},
     )
 
 
 def _addressed(draft: Message | list[Complaint], order: Order, defaults: Defaults, id: int) -> Message:
     number = numbers.normal(order.to, defaults.region)
     if isinstance(number, str) and isinstance(draft, Message):
-        return msgspec.structs.replace(draft, id=id, to=number)
+        message = msgspec.structs.replace(draft, id=id, to=number)
+        return _routed(message, defaults.rules) if defaults.rules or message.route is not None else message
     complaints = [] if isinstance(number, str) else [Complaint(at="to", code=number.code, detail=number.detail)]
     raise Rejected(complaints if isinstance(draft, Message) else complaints + draft)
 
 
 def _content_field(order: Order) -> str:
-    return {Kind.TEXT: "text", Kind.BINARY: "data", Kind.WAP_PUSH: "url"}[order.kind]
+    return {Kind.BINARY: "data", Kind.WAP_PUSH: "url"}.get(order.kind, "text")
 
 
 def _content(order: Order) -> Body:
@@ -219,6 +233,8 @@ def _content(order: Order) -> Body:
             raise PduError('a binary message needs "data", the octets in base64')
         plan = segments.plan_binary(order.data, udh=header, wide=order.wide_reference)
         return Body(text=None, data=order.data, udh=header, encoding=Encoding.BINARY, plan=plan)
+    if order.kind in WITHOUT_TEXT and order.text is None:
+        return Body(text=None, data=None, udh=b"", encoding=Encoding.GSM7, plan=segments.plan(""))
     if order.text is None:
         raise PduError('a message needs "text"; an empty text is written ""')
     if "\0" in order.text:
@@ -231,6 +247,21 @@ def _content(order: Order) -> Body:
     return Body(text=order.text, data=None, udh=header, encoding=plan.encoding, plan=plan)
 
 
+def _routed(message: Message, rules: Sequence[Route]) -> Message:
+    """The first route whose rule fits, unless the client named a route or a channel."""
+    if message.route is None and message.channel is None:
+        facts = MessageFacts(
+            to=message.to,
+            kind=message.kind,
+            message_class=message.message_class,
+            sender=message.sender,
+            priority=message.priority,
+        )
+        name = next((r.name for r in rules if r.rule is not None and r.rule.fits(facts)), None)
+        message = message if name is None else msgspec.structs.replace(message, route=name)
+    return message if message.channel is not None else msgspec.structs.replace(message, queue=route_queue(message))
+
+
 def _options(order: Order, defaults: Defaults) -> list[Complaint]:
     found: list[Complaint] = []
 
@@ -241,12 +272,20 @@ def _options(order: Order, defaults: Defaults) -> list[Complaint]:
         complain("data", "field_not_for_kind", f'only a message of kind "binary" has data, this one is "{order.kind}"')
     if order.kind is Kind.BINARY and order.text is not None:
         complain("text", "field_not_for_kind", 'a message of kind "binary" has data, not text')
-    if order.kind is not Kind.WAP_PUSH and order.url is not None:
-        complain("url", "field_not_for_kind", 'only a message of kind "wap_push" has a url')
+    if order.kind not in WITH_URL and order.url is not None:
+        complain("url", "field_not_for_kind", 'only a message of kind "wap_push" or "mms" has a url')
+    if order.kind not in defaults.kinds:
+        detail = f'no channel here carries "{order.kind}"; a provider account can (see [[provider]] in the manual)'
+        complain("kind", "kind_not_offered", detail)
+    if order.route is not None and order.route not in defaults.routes:
+        known = ", ".join(sorted(defaults.routes))
+        complain("route", "unknown_route", f"there is no route {order.route!r}; there are: {known}")
+    if order.route is not None and order.channel is not None:
+        complain("route", "conflict", 'give "route" or "channel", not both')
     if order.kind is Kind.WAP_PUSH and (order.udh or order.port is not None):
         at = "udh" if order.udh else "port"
         complain(at, "field_not_for_kind", 'a message of kind "wap_push" brings its own header and port')
-    if order.kind is not Kind.TEXT and order.encoding not in (None, Encoding.BINARY):
+    if order.kind in (Kind.BINARY, Kind.WAP_PUSH) and order.encoding not in (None, Encoding.BINARY):
         complain("encoding", "field_not_for_kind", f'a message of kind "{order.kind}" is octets; leave encoding out')
     if not -128 <= order.priority <= 127:
         complain("priority", "out_of_range", f"{order.priority} is outside -128..127")

@@ -210,11 +210,15 @@ class Changes(View, Protocol):
         attempt: int,
         *,
         tp_st: int | None,
+        fate: str,
         fingerprint: str,
         at: Instant,
         discharged_at: Instant | None,
         listening: bool,
     ) -> None: ...
+
+    def charge(self, message: int, cost: str, currency: str) -> None:
+        """What a provider says that the message costs."""
 
     def add_report(self, report: Report) -> None: ...
     def assign_report(self, report: int, attempt: int) -> None: ...

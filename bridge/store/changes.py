@@ -227,6 +227,7 @@ class SqlChanges(SqlView):
         attempt: int,
         *,
         tp_st: int | None,
+        fate: str,
         fingerprint: str,
         at: Instant,
         discharged_at: Instant | None,
@@ -235,12 +236,16 @@ class SqlChanges(SqlView):
         values: dict[str, Any] = {
             "id": attempt,
             "tp_st": tp_st,
+            "fate": fate,
             "fingerprint": fingerprint,
             "at": at,
             "discharged_at": discharged_at,
             "listening": int(listening),
         }
         self._run(ATTEMPTS["reported"], values)
+
+    def charge(self, message: int, cost: str, currency: str) -> None:
+        self._run(MESSAGES["charge"], {"id": message, "cost": cost, "currency": currency})
 
     def add_report(self, report: Report) -> None:
         self._run(ATTEMPTS["add_report"], REPORT.encode(report))

@@ -88,7 +88,7 @@ def _path(name: str, kind: Any) -> str:
     return name
 
 
-MESSAGE = Table(Message)
+MESSAGE = Table(Message, packed=frozenset({"options"}))
 PLAIN_MESSAGE = Table(
     Message,
     only=(
@@ -120,4 +120,4 @@ TABLES: dict[str, Table[Any]] = {
 
 _LEFT_OUT = [f for f in msgspec.structs.fields(Message) if f.name not in PLAIN_MESSAGE.fields]
 _rest = attrgetter(*(f.name for f in _LEFT_OUT))
-_USUAL = tuple(f.default for f in _LEFT_OUT)
+_USUAL = tuple(f.default_factory() if f.default_factory is not msgspec.NODEFAULT else f.default for f in _LEFT_OUT)

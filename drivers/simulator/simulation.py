@@ -149,8 +149,8 @@ class Simulation:
         seed: int = 0,
         clock: Clock | None = None,
     ) -> None:
-        if not 1 <= modems <= MOST_MODEMS:
-            raise ValueError(f"{modems} modems: between 1 and {MOST_MODEMS} can be simulated")
+        if not 0 <= modems <= MOST_MODEMS:
+            raise ValueError(f"{modems} modems: at most {MOST_MODEMS} can be simulated")
         chosen = [profile] * modems if isinstance(profile, str | Profile) else profile
         profiles = [_profile(each) for each in chosen]
         if len(profiles) != modems:

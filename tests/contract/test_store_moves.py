@@ -147,9 +147,11 @@ def test_the_end_of_an_attempt_keeps_what_is_not_given(place: Place) -> None:
             doubt, state=AttemptState.ACCEPTED_LATE, ended_at=START + 2, reference="0", tp_mr=0, listening=True
         )
         assert c.attempt(tried.id) == sent
-        c.reported(tried.id, tp_st=0, fingerprint="ab", at=START + 3, discharged_at=None, listening=False)
+        c.reported(
+            tried.id, tp_st=0, fate="delivered", fingerprint="ab", at=START + 3, discharged_at=None, listening=False
+        )
         assert c.attempt(tried.id) == changed(
-            sent, tp_st=0, report_fingerprint="ab", reported_at=START + 3, listening=False
+            sent, tp_st=0, fate="delivered", report_fingerprint="ab", reported_at=START + 3, listening=False
         )
 
     place.do(story)

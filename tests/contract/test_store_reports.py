@@ -58,10 +58,12 @@ def test_listening_to_is_by_recipient_newest_first(place: Place) -> None:
 def test_an_attempt_is_listened_for_until_an_hour_after_delivery(place: Place) -> None:
     def story(c: Changes) -> Attempt:
         tried = accepted(c, 5)
-        c.reported(tried.id, tp_st=0, fingerprint="f", at=START, discharged_at=START, listening=True)
+        c.reported(tried.id, tp_st=0, fate="delivered", fingerprint="f", at=START, discharged_at=START, listening=True)
         c.move(tried.message, Status.DELIVERED, START)
         pending = accepted(c, 5)
-        c.reported(pending.id, tp_st=0x30, fingerprint="g", at=START, discharged_at=None, listening=True)
+        c.reported(
+            pending.id, tp_st=0x30, fate="pending", fingerprint="g", at=START, discharged_at=None, listening=True
+        )
         return pending
 
     pending = place.do(story)

@@ -21,6 +21,7 @@ WHERE id = :id AND :allowed LIKE '%,' || state || ',%';
 -- name: reported
 UPDATE attempts
 SET tp_st = :tp_st,
+    fate = :fate,
     report_fingerprint = :fingerprint,
     reported_at = :at,
     discharged_at = :discharged_at,

@@ -82,3 +82,6 @@ SELECT status, count(*) FROM messages WHERE id BETWEEN :first AND :last AND batc
 INSERT INTO concatenation (recipient, reference) VALUES (:recipient, 1)
 ON CONFLICT (recipient) DO UPDATE SET reference = (concatenation.reference + 1) % 65536
 RETURNING reference;
+
+-- name: charge
+UPDATE messages SET cost = :cost, currency = :currency WHERE id = :id;

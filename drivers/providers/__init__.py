@@ -1,0 +1,1 @@
+"""Accounts at cloud providers: one file each, on a shared HTTP client and a shared SOAP codec."""

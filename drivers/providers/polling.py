@@ -1,0 +1,127 @@
+"""Messages whose fate is still open, and asking the provider about them without hurry.
+
+Kept in memory only: after a restart the provider's own list, a callback, or the bridge's question brings them back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from drivers.contract import LinkState, ReportFate, Sink, StatusReport, SubmitError
+from drivers.providers.link import Link, offer
+
+__all__ = ["FINAL", "KEPT", "Open", "OpenMessages", "poll"]
+
+log = logging.getLogger("gsmbridge.provider")
+
+FINAL = frozenset({ReportFate.DELIVERED, ReportFate.UNDELIVERED, ReportFate.EXPIRED, ReportFate.REJECTED})
+
+WAITS = (10.0, 20.0, 60.0, 300.0, 900.0, 3600.0)  # after the send, then after each answer; the last one repeats
+KEPT = 20_000  # two bulk lists; the oldest make room
+KEPT_FOR = 48 * 3600.0  # the longest validity, a day, and a day for the report
+
+
+class Open(msgspec.Struct, kw_only=True):
+    reference: str
+    to: str
+    attempt: str
+    since: float
+    due: float
+    asked: int = 0
+    told: str = ""  # the last word that was passed on
+
+
+class OpenMessages:
+    def __init__(self, monotonic: Callable[[], float], *, waits: Sequence[float] = WAITS) -> None:
+        self._monotonic = monotonic
+        self._waits = waits
+        self._open: OrderedDict[str, Open] = OrderedDict()
+        self._by_reference: dict[str, set[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, reference: str, to: str, attempt: str) -> None:
+        self.close(attempt)
+        now = self._monotonic()
+        self._open[attempt] = Open(
+            reference=reference, to=to, attempt=attempt, since=now, due=now + self._waits[0]
+        )  # fmt: skip
+        self._by_reference.setdefault(reference, set()).add(attempt)
+        while len(self._open) > KEPT:
+            self.close(next(iter(self._open)))
+
+    def find(self, reference: str) -> list[Open]:
+        return [self._open[attempt] for attempt in sorted(self._by_reference.get(reference, ()))]
+
+    def hasten(self, reference: str) -> None:
+        """The provider hinted that there is news."""
+        for message in self.find(reference):
+            message.due = self._monotonic()
+
+    def due(self, limit: int) -> list[Open]:
+        """The longest waiting first. What is too old is dropped."""
+        now = self._monotonic()
+        for old in [m.attempt for m in self._open.values() if now - m.since > KEPT_FOR]:
+            self.close(old)
+        ready = sorted((m for m in self._open.values() if m.due <= now), key=lambda m: m.due)
+        return ready[:limit]
+
+    def asked(self, message: Open, *, word: str = "") -> bool:
+        """Ask again later; True when the word is news."""
+        message.asked += 1
+        message.due = self._monotonic() + self._waits[min(message.asked, len(self._waits) - 1)]
+        news = bool(word) and word != message.told
+        message.told = word or message.told
+        return news
+
+    def close(self, attempt: str) -> None:
+        message = self._open.pop(attempt, None)
+        if message is None:
+            return
+        attempts = self._by_reference[message.reference]
+        attempts.discard(attempt)
+        if not attempts:
+            del self._by_reference[message.reference]
+
+
+async def poll(
+    sink: Sink,
+    messages: OpenMessages,
+    ask: Callable[[Sequence[Open]], Awaitable[Sequence[StatusReport | None]]],
+    *,
+    link: Link | None = None,
+    interval: float,
+    batch: int = 1,
+) -> None:
+    """Until cancelled: every `interval` seconds at most one question about at most `batch` messages, and none
+    while the link is not up. `ask` answers in the order of its argument, None where nothing is known."""
+    failing = False
+    while True:
+        await asyncio.sleep(interval)
+        due = messages.due(batch) if link is None or link.state is LinkState.UP else []
+        if not due:
+            continue
+        try:
+            reports = await ask(due)
+        except SubmitError as error:
+            level = logging.DEBUG if failing else logging.WARNING
+            log.log(level, "report_poll_failed code=%s", error.code)
+            failing = True
+            for message in due:
+                messages.asked(message)
+            continue
+        failing = False
+        for message, report in zip(due, reports, strict=True):
+            if report is None:
+                messages.asked(message)
+                continue
+            if messages.asked(message, word=f"{report.code} {report.fate}"):
+                await offer(sink, report)
+            if report.fate in FINAL:
+                messages.close(message.attempt)
