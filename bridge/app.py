@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hmac
 import logging
 import os
 import secrets
@@ -11,30 +12,34 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import SystemRandom
+from typing import cast
 
 import msgspec
 import uvloop
 
 from bridge import __version__, api
-from bridge.api.parts import Parts
+from bridge.api.parts import Parts, RouteTest
 from bridge.api.serve import HttpServer, ListenError
 from bridge.clock import wall
-from bridge.config import Modem, Settings
+from bridge.config import Modem, Provider, Settings
 from bridge.inbound.receive import Receiver
-from bridge.model import ChannelSnapshot, Ids, Instant, show_id
+from bridge.model import ChannelSnapshot, Ids, Instant, Kind, show_id
 from bridge.opening import StateDirectoryError, open_database, windows
 from bridge.outbound import settle
 from bridge.outbound.channel import Bridge, Channel
 from bridge.outbound.dispatch import Dispatch
 from bridge.outbound.doubts import Doubts
 from bridge.outbound.intake import Closed, Intake
-from bridge.policy.admission import Defaults
+from bridge.outbound.lookups import LookUps
+from bridge.policy import routing
+from bridge.policy.admission import MODEM_KINDS, Defaults, Order, admit
 from bridge.schedule import Housekeeping
 from bridge.service_manager import notify
 from bridge.store import StoreError
 from bridge.store.sqlite import SqliteStore
 from bridge.telemetry import Figures, Telemetry, configure_logging, render_metrics
 from drivers import registry
+from drivers.contract import Account, Call, Reply, Takes
 from drivers.modems.settings import ModemSettings
 
 __all__ = ["App", "run", "running"]
@@ -42,6 +47,10 @@ __all__ = ["App", "run", "running"]
 log = logging.getLogger("gsmbridge.app")
 
 DRAIN = 75.0  # seconds a running submission may take after the order to stop (reliability: drain)
+
+
+class SettingsError(Exception):
+    """A setting that only a driver can judge is wrong."""
 
 
 class App:
@@ -91,8 +100,15 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
         _tell_recovery(app)
 
         receiver = Receiver(store, ids, now, telemetry)
-        dispatch = Dispatch(store, app.channels, now, telemetry)
+        routes = _routes(settings)
+        dispatch = Dispatch(store, app.channels, now, telemetry, routes, settings.sending.route)
         doubts = Doubts(store, app.channels, now, telemetry, rules, wake_dispatch=dispatch.wake)
+        look_ups = LookUps(store, app.channels, now, telemetry, rules, wake_dispatch=dispatch.wake)
+
+        def wake_doubts() -> None:
+            doubts.wake()
+            look_ups.wake()
+
         intake = Intake(store, _defaults(settings), ids, now, wake=dispatch.wake, telemetry=telemetry)
         shared = Bridge(
             store=store,
@@ -102,22 +118,28 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
             rules=rules,
             receive=receiver.receive,
             wake_dispatch=dispatch.wake,
-            wake_doubts=doubts.wake,
+            wake_doubts=wake_doubts,
             others=dispatch.others,
         )
         environment = registry.Environment(state_dir=settings.service.state_dir)
         for modem in settings.modems:
             driver = registry.create("modem", modem.id, _modem_settings(modem), environment)
             app.channels[modem.id] = Channel(modem.id, "modem", driver, shared)
+        for provider in settings.providers:
+            driver = registry.create(provider.driver, provider.id, _provider_options(provider), environment)
+            app.channels[provider.id] = Channel(provider.id, provider.driver, driver, shared)
 
         server = HttpServer(
-            api.build(_parts(app, intake, now)), listen=settings.service.listen, socket=settings.service.socket
+            api.build(_parts(app, intake, dispatch, now)),
+            listen=settings.service.listen,
+            socket=settings.service.socket,
         )
         tasks = await stack.enter_async_context(_Tasks())
         for channel in app.channels.values():
             tasks.start(channel.run(), f"channel {channel.id}")
         tasks.start(dispatch.run(), "dispatch")
         tasks.start(doubts.run(), "doubts")
+        tasks.start(look_ups.run(), "look-ups")
         tasks.start(_end_with(store), "store")
         housekeeping = Housekeeping(
             store, receiver, now, telemetry, rescue=lambda: dispatch.rescue(rules.windows.usual)
@@ -186,7 +208,7 @@ def run(settings: Settings) -> int:
     except StoreError as error:
         log.critical("stopped reason=%s", error)
         return os.EX_IOERR
-    except (OSError, ListenError, StateDirectoryError) as error:
+    except (OSError, ListenError, StateDirectoryError, SettingsError) as error:
         log.critical("stopped reason=%s", error)
         return os.EX_UNAVAILABLE
     return os.EX_OK
@@ -243,24 +265,77 @@ def _rules(settings: Settings) -> settle.Rules:
     )
 
 
+def _routes(settings: Settings) -> dict[str, routing.Route]:
+    """The ready-made ones, and the operator's, whose rules are asked in the order of the file."""
+    routes = dict(routing.READY_MADE)
+    for r in settings.routes:
+        rule = routing.Rule(
+            prefixes=r.prefixes, kinds=r.kinds, classes=r.classes, senders=r.senders, min_priority=r.min_priority
+        )
+        shared = r.order == "least_load"
+        routes[r.name] = routing.Route(
+            name=r.name,
+            tiers=(r.channels,) if shared else tuple((channel,) for channel in r.channels),
+            rule=None if rule == routing.Rule() else rule,
+        )
+    return routes
+
+
+def _provider_options(provider: Provider) -> object:
+    """Checked at the start and by `config check`; a mistake left here is said with its place."""
+    try:
+        return msgspec.convert(provider.options, registry.options_of(provider.driver), strict=False)
+    except (msgspec.ValidationError, ValueError, KeyError) as error:
+        raise SettingsError(f"provider {provider.id!r}: {error}") from None
+
+
 def _defaults(settings: Settings) -> Defaults:
+    routes = _routes(settings)
     return Defaults(
         region=settings.service.region,
         max_parts=settings.limits.max_parts,
         policy=settings.sending.policy,
         validity=settings.sending.validity,
         report=settings.sending.report,
-        channels=frozenset(modem.id for modem in settings.modems),
+        channels=frozenset([*(m.id for m in settings.modems), *(p.id for p in settings.providers)]),
+        routes=frozenset(routes),
+        rules=tuple(route for route in routes.values() if route.rule is not None),
+        kinds=frozenset(Kind) if settings.providers else MODEM_KINDS,
     )
 
 
-def _parts(app: App, intake: Intake, now: Callable[[], Instant]) -> Parts:
+def _parts(app: App, intake: Intake, dispatch: Dispatch, now: Callable[[], Instant]) -> Parts:
+    def account(id: str) -> Account | None:
+        channel = app.channels.get(id)
+        return cast(Account, channel.driver) if channel is not None and channel.takes is Takes.MESSAGE else None
+
+    secrets_of = {p.id: p.callback_secret for p in app.settings.providers}
+
+    async def called(id: str, secret: str, call: Call) -> Reply:
+        wanted = secrets_of.get(id)
+        provider = account(id)
+        if wanted is None or provider is None or not hmac.compare_digest(wanted.reveal().encode(), secret.encode()):
+            raise KeyError(id)
+        reply = provider.called(call)
+        for event in reply.events:  # stored before the provider is told that we have them
+            await app.channels[id].accept(event)
+        return reply
+
     def ready() -> tuple[bool, str]:
         if intake.closed is not None:
             return False, str(intake.closed)
         return (True, "") if app.ready else (False, "the service is starting")
 
+    def route(order: Order) -> RouteTest:
+        """Raises `Rejected` for what would not be taken either."""
+        message = admit(order, intake.defaults, id=0, client=0, now=now())
+        name, choice = dispatch.test(message)
+        return RouteTest(route=name, candidates=choice.candidates, refusals=choice.refusals)
+
     return Parts(
+        account=account,
+        called=called,
+        route=route,
         store=app.store,
         intake=intake,
         ids=app.ids,

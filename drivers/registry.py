@@ -12,9 +12,10 @@ import msgspec
 
 from drivers.contract import Driver
 
-__all__ = ["DRIVERS", "Environment", "create"]
+__all__ = ["DRIVERS", "PROVIDERS", "Environment", "create", "options_of"]
 
-DRIVERS = {"modem": "drivers.modems.build"}
+PROVIDERS = ("serwersms", "freshmail", "clickatell", "mobizon", "smsc")
+DRIVERS = {"modem": "drivers.modems.build", **{name: f"drivers.providers.{name}" for name in PROVIDERS}}
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +26,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Module(Protocol):
+    Options: type[msgspec.Struct]  # of a provider's module
+
     def create(self, channel: str, options: object, environment: Environment) -> Driver: ...
 
 
@@ -33,3 +36,11 @@ def create(name: str, channel: str, options: object, environment: Environment) -
     is not in `DRIVERS`."""
     module = cast(_Module, import_module(DRIVERS[name]))
     return module.create(channel, options, environment)
+
+
+def options_of(name: str) -> type[msgspec.Struct]:
+    """The settings struct of a provider's driver: its fields are the settings that there are, and making one checks
+    them. Raises KeyError for a name that is not in `PROVIDERS`."""
+    if name not in PROVIDERS:
+        raise KeyError(name)
+    return cast(_Module, import_module(DRIVERS[name])).Options

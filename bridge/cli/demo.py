@@ -1,7 +1,8 @@
-"""`demo`: the main job on two simulated modems, told line by line as it happens.
+"""`demo`: the main job on two simulated modems, told line by line as it happens; then the modems are pulled out and the
+cloud takes over, then the internet is cut and a modem does.
 
-All is real but the radio: the service with its store, the modem driver on ptys, the HTTP API with a key. The simulated
-network delivers, reports, and its subscriber answers.
+All is real but the radio and the provider: the service with its store, the modem driver on ptys, the HTTP API with a
+key, a provider's driver on HTTP. The simulated network delivers, reports, and its subscriber answers.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import os
 import shutil
 import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,15 +25,20 @@ if TYPE_CHECKING:
     from bridge.app import App
     from bridge.telemetry import Occurrence
     from drivers.simulator import Simulation
+    from drivers.simulator.providers import ProviderSimulation
 
 __all__ = ["demo"]
 
-_PATIENCE = 20.0  # seconds; it takes about 5
+_PATIENCE = 30.0  # seconds; it takes about 5
+_TOKEN = "demo-token-of-the-callback-address"  # noqa: S105 - the provider is simulated too
+_CLOUD, _PROVIDER = "cloud", "smsc"
 _SEND, _REPORT = 0.3, 0.5  # seconds that the simulated network takes, about what a good day gives
 _PHONE = "+447700900999"  # a number that Ofcom keeps free for fiction; its owner answers
 _QUESTION = "Hello from gsm-bridge! Does this reach you?"
 _REPLY = "It does. Greetings from the other side."
 _TO_MODEM = "From one modem to the other."
+_BY_CLOUD = "The modems are gone, so the cloud carries this one."
+_BY_MODEM = "The internet is gone, so a modem carries this one."
 _LONG = "A long text is cut into parts, and the phone joins them again, emoji and all: 📡🐝👍 żółw, 你好."
 
 
@@ -57,17 +64,21 @@ async def _play(directory: Path, keep: bool, output: Form) -> None:
     from bridge import app as service
     from bridge.config import load
     from drivers.simulator import Simulation
+    from drivers.simulator.providers import ProviderSimulation
 
     _log_to(directory / "gsmbridge.log")
     tell = _Teller(output)
     simulation = Simulation(modems=2, delay=_SEND, reports=_REPORT, directory=directory / "modems")
     config = directory / "config.toml"
-    config.write_text(_configuration(directory, simulation))
-    async with simulation, service.running(load(config)) as app:
+    internet = AsyncExitStack()
+    clouds = await internet.enter_async_context(ProviderSimulation([_PROVIDER]))
+    config.write_text(_configuration(directory, simulation, clouds))
+    async with internet, simulation, service.running(load(config)) as app:
+        clouds.account(_PROVIDER).callback = f"{app.url}/v1/callbacks/{_CLOUD}/{_TOKEN}"
         tell.line("start", f"the service listens on {app.url}, its store is new, in {directory}/state")
         key_file = await _make_key(app, directory)
         with app.telemetry.listen() as events:
-            play = _Play(app, simulation, tell, events, key_file)
+            play = _Play(app, simulation, internet, tell, events, key_file)
             try:
                 async with asyncio.timeout(_PATIENCE):
                     await play.run()
@@ -112,15 +123,28 @@ class _Play:
     """Orders three texts, answers the first, and tells every event until all have arrived."""
 
     def __init__(
-        self, app: App, simulation: Simulation, tell: _Teller, events: asyncio.Queue[Occurrence], key_file: Path
+        self,
+        app: App,
+        simulation: Simulation,
+        internet: AsyncExitStack,
+        tell: _Teller,
+        events: asyncio.Queue[Occurrence],
+        key_file: Path,
     ) -> None:
+        self._internet = internet
         self._app = app
         self._simulation = simulation
         self._tell = tell
         self._events = events
         self._key_file = key_file
         self._names: dict[str, str] = {}  # message id -> "text 1"
-        self._by_text = {_QUESTION: "text 1", _TO_MODEM: "text 2", _LONG: "text 3"}
+        self._by_text = {
+            _QUESTION: "text 1",
+            _TO_MODEM: "text 2",
+            _LONG: "text 3",
+            _BY_CLOUD: "text 4",
+            _BY_MODEM: "text 5",
+        }
         self._first_by = ""  # the channel that sent text 1
         self.missing = {"text 1", "text 2", "text 3", "the text from modem to modem", "the reply"}
 
@@ -129,8 +153,37 @@ class _Play:
         await self._order({"to": _PHONE, "text": _QUESTION})
         await self._order({"to": self._simulation.modems[1].number, "text": _TO_MODEM, "channel": "gsm1"})
         await self._order({"to": _PHONE, "text": _LONG})
+        await self._until_none_is_missing()
+        await self._without_modems()
+        await self._without_internet()
+
+    async def _without_modems(self) -> None:
+        self._tell.line("trouble", "both modems are pulled out")
+        for modem in self._simulation.modems:
+            modem.unplug()
+        await self._until({("channel_down", "gsm1"), ("channel_down", "gsm2")})
+        self.missing = {"text 4"}
+        await self._order({"to": _PHONE, "text": _BY_CLOUD})
+        await self._until_none_is_missing()
+
+    async def _without_internet(self) -> None:
+        self._simulation.modems[0].replug()
+        await self._until({("channel_up", "gsm1")})
+        self._tell.line("trouble", "the internet is cut; text 5 asks for the route cloud-first")
+        await self._internet.aclose()
+        self.missing = {"text 5"}
+        await self._order({"to": _PHONE, "text": _BY_MODEM, "route": "cloud-first"})
+        await self._until_none_is_missing()
+
+    async def _until_none_is_missing(self) -> None:
         while self.missing:
             self._tell_of(await self._events.get())
+
+    async def _until(self, wanted: set[tuple[str, str]]) -> None:
+        while wanted:
+            event = await self._events.get()
+            self._tell_of(event)
+            wanted.discard((event.name, str(event.fields.get("channel"))))
 
     async def go_on(self) -> None:
         """Tell what happens until somebody stops it."""
@@ -182,7 +235,10 @@ class _Play:
         by = fields.get("channel")
         match name:
             case "channel_up":
-                return "modem", f"{by} is ready ({fields.get('model') or 'unknown model'})"
+                what = "cloud" if by == _CLOUD else "modem"
+                return what, f"{by} is ready ({fields.get('model') or 'unknown model'})"
+            case "channel_down":
+                return "down", f"{by}: {fields.get('reason')}"
             case "accepted":
                 self._names[fields["message"]] = self._by_text.get(fields["text"], fields["message"])
                 return "accepted", (
@@ -194,6 +250,8 @@ class _Play:
             case "sent" | "part_sent":
                 if text == "text 1":
                     self._first_by = str(by)
+                if fields["tp_mr"] is None:
+                    return "sent", f"{text}: the provider behind {by} took it, as {fields['reference']}"
                 return "sent", f"{text}{_part(fields)}: the network took it from {by}, TP-MR {fields['tp_mr']}"
             case "report" if fields.get("status") == "delivered":
                 self._delivered(text)
@@ -229,11 +287,22 @@ def _quoted(text: str | None) -> str:
     return "(no text)" if text is None else f"“{text}”"
 
 
-def _configuration(directory: Path, simulation: Simulation) -> str:
+def _configuration(directory: Path, simulation: Simulation, clouds: ProviderSimulation) -> str:
+    account = clouds.account(_PROVIDER)
+    password = directory / "provider.password"
+    with os.fdopen(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+        opened.write(account.password)
+    token = directory / "callback.token"
+    with os.fdopen(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+        opened.write(_TOKEN)
+    provider = (
+        f'\n[[provider]]\nid = "{_CLOUD}"\ndriver = "{_PROVIDER}"\nurl = "{clouds.url(_PROVIDER)}/sys/soap.php"\n'
+        f'login = "{account.login}"\npassword_file = "{password}"\ncallback_token_file = "{token}"\n'
+    )
     modems = "".join(
         f'\n[[modem]]\nid = "gsm{index}"\nport = "{modem.port}"\n' for index, modem in enumerate(simulation.modems, 1)
     )
-    return f'[service]\nstate_dir = "{directory}/state"\nlisten = "127.0.0.1:0"\n{modems}'
+    return f'[service]\nstate_dir = "{directory}/state"\nlisten = "127.0.0.1:0"\n{modems}{provider}'
 
 
 async def _make_key(app: App, directory: Path) -> Path:

@@ -461,6 +461,7 @@ class Channel:
                 part=armed.attempt.part,
                 parts=armed.job.message.parts,
                 tp_mr=receipt.tp_mr,
+                reference=receipt.reference,
             )
         elif error is not None:
             self._bridge.telemetry.message(

@@ -16,7 +16,7 @@ from bridge.model import ANY_CHANNEL, Attempt, AttemptState, Instant, Message, S
 from bridge.outbound import settle
 from bridge.outbound.channel import Channel
 from bridge.policy.admission import MODEM_KINDS
-from bridge.policy.routing import ChannelFacts, ChannelKind, Choice, MessageFacts, Route, best_now, choose, pick
+from bridge.policy.routing import ChannelFacts, ChannelKind, Choice, MessageFacts, Route, best_now, choose
 from bridge.store import Changes, Store, StoreFull
 from bridge.telemetry import Telemetry
 from drivers.contract import LinkState, Takes
@@ -27,6 +27,7 @@ log = logging.getLogger("gsmbridge.dispatch")
 
 LONGEST_WAIT = 60.0  # seconds; the wall clock may be set, so a far due time is looked at again
 FULL_DISK_WAIT = 1.0
+NO_WAY_WAIT = 1.0  # before what no channel could take is looked at again
 TRIED = frozenset({AttemptState.REFUSED_SAFE, AttemptState.REFUSED_LATE, AttemptState.UNRESOLVED})
 CARRIED = frozenset(kind.value for kind in MODEM_KINDS)
 RESCUED = 500  # looked at in one go
@@ -170,19 +171,18 @@ class Dispatch:
             loads[target] += 1
             self._channels[target].assign(taken.message, taken.earlier)
         if elsewhere:
-            now = self._now()
 
             def put_back(changes: Changes) -> None:
                 for message, queue in elsewhere:
-                    due_at = now + 1000 if queue.startswith(ANY_CHANNEL) else message.due_at
-                    changes.release(message.id, queue, due_at, code=message.code, reason=message.reason)
+                    changes.release(message.id, queue, message.due_at, code=message.code, reason=message.reason)
 
             await self._store.write(put_back)
+            asyncio.get_running_loop().call_later(NO_WAY_WAIT, self.wake)
 
-    def test(self, message: MessageFacts) -> tuple[str, Choice]:
-        """Where such a message would go now: the route's name and the choice."""
-        route = pick(message, self._routes, self._usual)
-        return route.name, choose(message, self._channel_facts(), None if message.channel else route)
+    def test(self, message: Message) -> tuple[str | None, Choice]:
+        """Where such a message would go now: the route's name (None: it names its channel) and the choice."""
+        name = None if message.channel else message.route or self._usual
+        return name, self._choose(_facts(message, ()), self._channel_facts())
 
     def _choose(self, message: MessageFacts, facts: list[ChannelFacts]) -> Choice:
         route = self._routes.get(message.route or self._usual) or self._routes[self._usual]

@@ -24,7 +24,6 @@ __all__ = [
     "Rule",
     "best_now",
     "choose",
-    "pick",
 ]
 
 
@@ -119,16 +118,6 @@ def best_now(choice: Choice, loads: Mapping[str, int], rooms: Mapping[str, int])
             if best is None or rank < best:
                 best = rank
     return None if best is None else best[2]
-
-
-def pick(message: MessageFacts, routes: Mapping[str, Route], usual: str) -> Route:
-    """The route asked for, else the first whose rule fits, else the usual one."""
-    if message.route is not None and message.route in routes:
-        return routes[message.route]
-    for route in routes.values():
-        if route.rule is not None and route.rule.fits(message):
-            return route
-    return routes[usual]
 
 
 def choose(message: MessageFacts, channels: Sequence[ChannelFacts], route: Route | None = None) -> Choice:

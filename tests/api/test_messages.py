@@ -233,7 +233,13 @@ def test_a_message_tells_what_became_of_its_parts() -> None:
 
         def report(changes: Changes) -> None:
             changes.reported(
-                number, tp_st=0, fingerprint="f", at=NOON + 5000, discharged_at=NOON + 4000, listening=False
+                number,
+                tp_st=0,
+                fate="delivered",
+                fingerprint="f",
+                at=NOON + 5000,
+                discharged_at=NOON + 4000,
+                listening=False,
             )
 
         await s.store.write(report)

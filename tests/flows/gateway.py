@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ import msgspec
 
 from bridge.app import App, running
 from bridge.clock import wall
-from bridge.config import Modem, Sending, Service, Settings
+from bridge.config import Modem, Provider, Secret, Sending, Service, Settings
 from bridge.telemetry import Occurrence
 from drivers.simulator import Simulation
+from drivers.simulator.providers import ProviderSimulation
 
 __all__ = ["Gateway", "gateway", "settings_for"]
 
@@ -25,7 +26,15 @@ PATIENCE = 20.0  # seconds; never waited for when things go well
 class Gateway:
     """A running bridge, its simulated network, and its events in order."""
 
-    def __init__(self, app: App, sim: Simulation, http: httpx.AsyncClient, events: asyncio.Queue[Occurrence]) -> None:
+    def __init__(
+        self,
+        app: App,
+        sim: Simulation,
+        http: httpx.AsyncClient,
+        events: asyncio.Queue[Occurrence],
+        clouds: ProviderSimulation,
+    ) -> None:
+        self.clouds = clouds
         self.app = app
         self.sim = sim
         self.http = http
@@ -93,6 +102,8 @@ async def gateway(
     before: Any = None,
     settings: Any = None,
     now_ahead: dict[str, int] | None = None,
+    providers: tuple[str, ...] = (),
+    provider_options: dict[str, Any] | None = None,
     delay: float = 0.0,
     reports: float | None = 0.05,
     **sending: Any,
@@ -100,10 +111,14 @@ async def gateway(
     """`options`: settings of each modem. `up`: how many modems to wait for. `before`: called with the simulation before
     the bridge starts. `now_ahead`: {"ahead": milliseconds} by which the bridge's wall clock is ahead, changed at will.
     `sending`: settings of that table."""
-    async with Simulation(modems=modems, delay=delay, reports=reports) as sim:
+    async with Simulation(modems=modems, delay=delay, reports=reports) as sim, AsyncExitStack() as stack:
         if before is not None:
             before(sim)
         configured = settings_for(directory, sim, options or [{}] * modems, sending)
+        clouds = await stack.enter_async_context(ProviderSimulation(providers))
+        if providers:
+            accounts = tuple(account_at(clouds, name, provider_options or {}) for name in providers)
+            configured = msgspec.structs.replace(configured, providers=accounts)
         if settings is not None:
             configured = settings(configured)
         ahead = now_ahead or {"ahead": 0}
@@ -111,8 +126,8 @@ async def gateway(
             with app.telemetry.listen() as events:
                 transport = httpx.AsyncHTTPTransport(uds=str(configured.service.socket))
                 async with httpx.AsyncClient(transport=transport, base_url="http://gsmbridge", timeout=20) as http:
-                    gate = Gateway(app, sim, http, events)
-                    await _all_up(gate, modems if up is None else up)
+                    gate = Gateway(app, sim, http, events, clouds)
+                    await _all_up(gate, modems + len(providers) if up is None else up)
                     yield gate
 
 
@@ -120,6 +135,27 @@ async def _all_up(gate: Gateway, wanted: int) -> None:
     async with asyncio.timeout(PATIENCE):
         while sum(c.fit for c in gate.app.channels.values()) < wanted:
             gate.seen.append(await gate._events.get())
+
+
+def account_at(clouds: ProviderSimulation, name: str, more: dict[str, Any]) -> Provider:
+    """The configuration of the demo account at a simulated provider, polled quickly."""
+    account = clouds.account(name)
+    url = clouds.url(name)
+    password = {"password": account.password}
+    options: dict[str, Any] = {
+        "serwersms": {"url": f"{url}/server.php", "api_url": url, "username": account.login, **password},
+        "freshmail": {"url": url, "api_key": account.key, "api_secret": account.secret},
+        "clickatell": {
+            "url": f"{url}/soap/document_literal/webservice",
+            "api_id": account.api_id,
+            "user": account.login,
+            **password,
+        },
+        "mobizon": {"url": url, "api_key": account.key},
+        "smsc": {"url": f"{url}/sys/soap.php", "login": account.login, **password},
+    }[name]
+    options |= {"poll_interval": 0.2} | more
+    return Provider(id=name, driver=name, options=options, callback_secret=Secret("a-secret-part-of-the-address"))
 
 
 def replaced(settings: Settings, **changes: Any) -> Settings:
