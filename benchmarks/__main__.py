@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Path(work),
             Path(runtime),
             runs=runs,
-            rows=options.rows if options.rows is not None else (50_000 if options.quick else 1_000_000),
+            rows=options.rows if options.rows is not None else (20_000 if options.quick else 1_000_000),
             quick=options.quick,
             say=lambda what: progress.print(f"  {what}", highlight=False),
         )

@@ -61,8 +61,9 @@ class Bench:
     def service(self, site: Site, ports: list[str]) -> Service:
         return Service(site.state_dir, site.key, ports, self.runtime)
 
-    def simulator(self, modems: int = 1, *, delay: float = 0.0) -> Simulator:
-        return Simulator(modems, self.runtime, self.work, delay=delay)
+    def simulator(self, modems: int = 1, *, delay: float = 0.0, reports: float | None = None) -> Simulator:
+        """`delay`: seconds from Ctrl-Z to +CMGS; `reports`: from there to the delivery report, None for none."""
+        return Simulator(modems, self.runtime, self.work, delay=delay, reports=reports)
 
     def _template(self, rows: int, due: int) -> Path:
         made = self._templates.get((rows, due))

@@ -162,7 +162,9 @@ class Service(_Process):
 class Simulator(_Process):
     """`gsmbridge simulate`: `ports`, the network's ledger, and its control socket."""
 
-    def __init__(self, modems: int, runtime: Path, work: Path, *, delay: float = 0.0) -> None:
+    def __init__(
+        self, modems: int, runtime: Path, work: Path, *, delay: float = 0.0, reports: float | None = None
+    ) -> None:
         self._file = work / "ledger.jsonl"
         self._file.unlink(missing_ok=True)
         self._read = 0
@@ -170,7 +172,14 @@ class Simulator(_Process):
         super().__init__(
             gsmbridge(
                 *("simulate", "--modems", str(modems), "--dir", str(runtime), "--delay", str(delay)),
-                *("--reports", "-1", "--ledger", str(self._file), "--control", str(path)),
+                *(
+                    "--reports",
+                    str(-1 if reports is None else reports),
+                    "--ledger",
+                    str(self._file),
+                    "--control",
+                    str(path),
+                ),
             ),
             work / "simulator.log",
         )

@@ -100,4 +100,4 @@ def show(results: Results, console: Console) -> None:
 
 def _number(value: float) -> str:
     size = abs(value)
-    return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.3g}"
+    return f"{value:,.0f}" if size >= 100 else f"{value:.4g}" if size >= 10 else f"{value:.3g}"

@@ -25,9 +25,9 @@ def single(index: int) -> bytes:
     return msgspec.json.encode({"to": number(index), "text": text(index), "report": False})
 
 
-def batch(first: int, count: int, *, send_at: str | None = None) -> bytes:
+def batch(first: int, count: int, *, send_at: str | None = None, report: bool = False) -> bytes:
     """One text to many."""
-    order = {"to": [number(n) for n in range(first, first + count)], "text": text(first), "report": False}
+    order = {"to": [number(n) for n in range(first, first + count)], "text": text(first), "report": report}
     return msgspec.json.encode(order | ({"send_at": send_at} if send_at else {}))
 
 

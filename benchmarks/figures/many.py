@@ -35,6 +35,7 @@ def measure(bench: Bench) -> list[Figure]:
             syncs.append(syncs_per_second(bench.work))
             ceilings.append(floor.on_all_ports(simulator.ports, messages // _MODEMS).rate)
             simulator.new_entries()
+    reported = [_reported(bench, messages // 2) for _ in range(bench.runs)]
     return [
         Figure(
             name=f"{_MODEMS} instant modems, durable, in all",
@@ -52,4 +53,21 @@ def measure(bench: Bench) -> list[Figure]:
         Figure(name="  simulator meanwhile", unit="of a core", values=simulator_shares),
         Figure(name="  service's processor time", unit="us/message", values=costs),
         Figure(name="  the disk just after", unit="syncs/s", values=syncs),
+        Figure(
+            name="  the same with delivery reports",
+            unit="messages/s",
+            values=reported,
+            note="each comes 1 s after its text; up to the last one recorded",
+        ),
     ]
+
+
+def _reported(bench: Bench, messages: int) -> float:
+    with (
+        bench.simulator(_MODEMS, reports=1.0) as simulator,
+        bench.site() as site,
+        bench.service(site, simulator.ports) as service,
+    ):
+        service.await_channels()
+        sleep(0.3)
+        return burst(service, simulator, messages, report=True).settled
