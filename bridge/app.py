@@ -11,7 +11,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from random import SystemRandom
+from random import Random
 from typing import cast
 
 import msgspec
@@ -94,7 +94,8 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
     async with AsyncExitStack() as stack:
         store = await open_database(settings, now)
         stack.push_async_callback(store.close)
-        ids = Ids(now, SystemRandom(), store.last_id)  # also with a clock that was set back, ids grow
+        # Also with a clock that was set back, ids grow. They are names, not secrets.
+        ids = Ids(now, Random(secrets.randbits(128)), store.last_id)  # noqa: S311
         telemetry = Telemetry(now)
         app = App(settings, store, telemetry, ids)
         _tell_recovery(app)

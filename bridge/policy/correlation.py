@@ -31,6 +31,8 @@ class ReportFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 def recipient_key(number: str) -> str:
     """What is compared: the last eight digits, or all of a short code; "" for a name."""
+    if len(number) > SUFFIX and number[0] == "+" and number[1:].isdecimal():  # nearly always
+        return number[-SUFFIX:]
     if any(c.isalpha() and c not in "abc" for c in number):  # a, b, c are digits on the air, in routing prefixes
         return ""
     digits = "".join(c for c in number if c in "0123456789*#")

@@ -17,6 +17,7 @@ from bridge.model import (
     Attempt,
     AttemptState,
     Batch,
+    EventRow,
     Idempotency,
     Inbound,
     Instant,
@@ -75,7 +76,8 @@ class SqlChanges(SqlView):
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], Instant]) -> None:
         super().__init__(connection, now)
         self._run_many = connection.executemany
-        self._shift: dict[Status, int] = {}  # messages more or fewer, by status, in this work
+        self._shift: dict[Status, int] = {}  # messages more or fewer, by status, not yet written
+        self._notes: list[tuple[int, int, Instant, str, str]] = []  # history rows not yet written
 
     # accept
 
@@ -138,6 +140,9 @@ class SqlChanges(SqlView):
         without one nobody would ever look for it, and it is a ValueError."""
         if queue is None and new in WAITING:
             raise ValueError(f"a message cannot be {new} in no queue")
+        if not code and tries is None and possible_duplicate is None and self._usual_move(message, new, now):
+            self.note(message, now, event or new._value_, data or {})
+            return True
         status = self._value(MESSAGES["status"], {"id": message})
         if status is None or new not in MOVES[old := Status(status)]:
             return False
@@ -159,16 +164,34 @@ class SqlChanges(SqlView):
                 "for_repeats": REPEATS_FOR,
             },
         )
-        self._shift[old] = self._shift.get(old, 0) - 1
-        self._shift[new] = self._shift.get(new, 0) + 1
+        self._moved(old, new)
         row: Data = {"code": code} if code else {}
         row.update(data or {})
         self.note(message, now, event or new._value_, row)
         return True
 
+    def _usual_move(self, message: int, new: Status, now: Instant) -> bool:
+        """The two moves that every text makes, in one short statement each. False: it was no such move."""
+        if new is Status.SENDING:
+            moved = self._run(MESSAGES["queued_to_sending"], (now, message)).rowcount == 1
+            old = Status.QUEUED
+        elif new is Status.SENT:
+            values = (AFTER_EXPIRY, now + WITHOUT_EXPIRY, now, message)
+            moved = self._run(MESSAGES["sending_to_sent"], values).rowcount == 1
+            old = Status.SENDING
+        else:
+            return False
+        if moved:
+            self._moved(old, new)
+        return moved
+
+    def _moved(self, old: Status, new: Status) -> None:
+        self._shift[old] = self._shift.get(old, 0) - 1
+        self._shift[new] = self._shift.get(new, 0) + 1
+
     def note(self, message: int, now: Instant, kind: str, data: Data) -> None:
-        row = {"message": message, "at": now, "kind": kind, "data": _to_json(data).decode()}
-        self._run(MESSAGES["add_event"], row)
+        """Written with those of the whole group, see `settle`."""
+        self._notes.append((message, message, now, kind, _to_json(data).decode()))
 
     # sending
 
@@ -204,6 +227,9 @@ class SqlChanges(SqlView):
         listening: bool = False,
     ) -> bool:
         """What is not given keeps its value: a doubt that is closed still says what it was about."""
+        if state is AttemptState.ACCEPTED:  # it comes from `armed` only, where nothing is to be kept
+            values = (now, reference, tp_mr, int(listening), attempt)
+            return self._run(ATTEMPTS["accept"], values).rowcount == 1
         ended = self._run(
             ATTEMPTS["end"],
             {
@@ -295,21 +321,32 @@ class SqlChanges(SqlView):
     def forget(self, before: Instant, limit: int) -> int:
         return self._run(ACCESS["forget"], {"before": before, "limit": limit}).rowcount
 
+    # A work sees its own moves.
+
     def counts(self) -> dict[Status, int]:
-        self.settle()  # so that a work sees its own moves
+        self.settle()
         return super().counts()
 
-    # --- For the writer: the end of each work ---
+    def history(self, message: int) -> list[EventRow]:
+        self.settle()
+        return super().history(message)
+
+    # --- For the writer: the end of each group ---
 
     def settle(self) -> None:
-        """Write what the work changed in the counters."""
+        """Write the history rows and what changed in the counters: one statement each for all works of a group."""
+        if self._notes:
+            notes, self._notes = self._notes, []
+            self._run_many(MESSAGES["add_event"], notes)
         shifted = [(status._value_, by) for status, by in self._shift.items() if by]
         self._shift = {}
-        self._run_many(MESSAGES["count"], shifted)
+        if shifted:
+            self._run_many(MESSAGES["count"], shifted)
 
     def drop(self) -> None:
-        """The work is undone."""
+        """The works are undone."""
         self._shift = {}
+        self._notes = []
 
 
 def _close_at(message: Message) -> Instant | None:

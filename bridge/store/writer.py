@@ -1,12 +1,13 @@
 """Group commit: one thread, one writing connection, one transaction for everything that waits.
 
     loop:    write(work) -> future -> ...                                              -> results
-    thread:  BEGIN | SAVEPOINT work RELEASE | SAVEPOINT work RELEASE | ... | COMMIT -> one call into the loop
+    thread:  BEGIN | work | work | ... | COMMIT -> one call into the loop
 
-A work that raises loses its own changes only. When the disk is full the group is taken apart and each work is run once
-more in a transaction of its own, so that a small outcome is not refused because a large order was beside it: a work is
-a function of the store and nothing else. Any other failure of a commit is the end: after a failed sync the kernel calls
-the pages clean, and a second sync would lie.
+A work that raises loses its own changes only: the group is undone and run once more with a savepoint around each work,
+which costs two statements a work, so it is done only then. When the disk is full the group is taken apart and each work
+is run again in a transaction of its own, so that a small outcome is not refused because a large order was beside it. A
+work is therefore a function of the store and nothing else. Any other failure of a commit is the end: after a failed
+sync the kernel calls the pages clean, and a second sync would lie.
 """
 
 from __future__ import annotations
@@ -104,23 +105,29 @@ class Writer:
         try:
             self._begin()
             until = time.monotonic() + GROUP_SECONDS
-            job = first
-            while True:
-                outcomes.append(self._guarded(job))
-                if time.monotonic() > until:
-                    break
-                try:
+            try:
+                while True:
+                    work, future = jobs[-1]
+                    outcomes.append((future, work(self._changes), None))
+                    if time.monotonic() > until:
+                        break
                     following = self._pending.get_nowait()
-                except Empty:
-                    break
-                if following is None:
-                    last = True
-                    break
-                job = following
-                jobs.append(job)
+                    if following is None:
+                        last = True
+                        break
+                    jobs.append(following)
+            except Empty:
+                pass
+            except BaseException:
+                self._changes.drop()
+                self._undo()
+                self._begin()
+                outcomes = [self._guarded(job) for job in jobs]
+            self._changes.settle()
             self._connection.execute("COMMIT")
             self._has_room()
         except (sqlite3.Error, StoreError, _Lost) as error:
+            self._changes.drop()
             self._undo()
             meaning = self._meaning(error)
             if isinstance(meaning, (StoreFull, _Lost)):

@@ -4,6 +4,11 @@
 INSERT INTO attempts (id, message, part, channel, sim, recipient, armed_at, epoch, state, deadline, possible_duplicate)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'armed', ?, ?);
 
+-- name: accept
+-- The usual end, see `end`.
+UPDATE attempts SET state = 'accepted', ended_at = ?, reference = ?, tp_mr = ?, listening = ?
+WHERE id = ? AND state = 'armed';
+
 -- name: end
 -- One legal move. What is not known now (empty, or below 0) keeps its value.
 UPDATE attempts

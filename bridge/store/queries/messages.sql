@@ -61,9 +61,23 @@ SET status = :status,
     updated_at = :now
 WHERE id = :id;
 
+-- name: queued_to_sending
+-- The usual way, see `move`.
+UPDATE messages
+SET status = 'sending', code = '', reason = '', queue = NULL, close_at = NULL, updated_at = ?,
+    leased_from = coalesce(leased_from, queue, channel, '*')
+WHERE id = ? AND status = 'queued';
+
+-- name: sending_to_sent
+-- The usual way, see `move`.
+UPDATE messages
+SET status = 'sent', code = '', reason = '', queue = NULL, leased_from = NULL,
+    close_at = CASE WHEN report = 1 THEN coalesce(expires_at + ?, ?) END, updated_at = ?
+WHERE id = ? AND status = 'sending';
+
 -- name: add_event
 INSERT INTO events (message, id, at, kind, data)
-VALUES (:message, coalesce((SELECT max(id) FROM events WHERE message = :message), 0) + 1, :at, :kind, :data);
+VALUES (?, coalesce((SELECT max(id) FROM events WHERE message = ?), 0) + 1, ?, ?, ?);
 
 -- name: history
 SELECT id, message, at, kind, data FROM events WHERE message = :message ORDER BY id;
