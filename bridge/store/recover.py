@@ -1,4 +1,4 @@
-"""What an opening does first: a new epoch, claims undone, armed attempts in doubt (reliability rules 2 and 3)."""
+"""What an opening does first: a new epoch, claims undone, armed attempts in doubt."""
 
 from __future__ import annotations
 

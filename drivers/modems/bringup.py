@@ -1,4 +1,4 @@
-"""What a modem is told and asked after each opening and restart, as a table to be read (modems.md 1.2).
+"""What a modem is told and asked after each opening and restart, as a table to be read.
 
 Each step says why, how long it may take, and what it means when the modem refuses: `NEEDED` ends the bring-up with the
 sentence given, `WISHED` goes on without it (many modems lack it and still send and receive). Steps that are more than
@@ -88,7 +88,7 @@ _CNMI_GENERAL: tuple[Cnmi, ...] = (
 def cnmi_candidates(
     profile: Profile, choices: tuple[frozenset[int], ...], *, direct: bool = False, no_stored_reports: bool = False
 ) -> list[Cnmi]:
-    """Settings of +CNMI to try, best first (modems.md 1.8). `choices`: what AT+CNMI=? allows, empty when unknown.
+    """Settings of +CNMI to try, best first. `choices`: what AT+CNMI=? allows, empty when unknown.
 
     `direct`: no storage takes texts, so they must come as +CMT. `no_stored_reports`: +CDSI has lied on this modem.
     """

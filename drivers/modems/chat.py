@@ -54,7 +54,7 @@ from drivers.modems.vocabulary import (
 __all__ = ["ESC", "Chat", "ChatError", "State"]
 
 MAX_LINE = 1024  # the longest PDU line is 352 digits, padded reports reach 300; above it is noise
-MAX_LINES = 200  # information lines of an ordinary answer (reliability.md S13)
+MAX_LINES = 200  # information lines of an ordinary answer
 MAX_LIST_LINES = 2048  # +CMGL: the largest storages seen hold 255 messages of two lines; room for four times that
 MAX_DOUBTS = 16  # sends that ended without a result within the ten minutes we listen for it
 

@@ -1,4 +1,4 @@
-"""The one place where a command line for a modem is written (reliability.md S12).
+"""The one place where a command line for a modem is written.
 
 A `Command` can only be built from a verb and typed arguments, and each kind of argument has a grammar. Whatever
 reaches this module from outside, a number, a PIN or a storage name, no CR, LF, Ctrl-Z, ESC, NUL, quote or byte above

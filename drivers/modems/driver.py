@@ -139,7 +139,7 @@ class ModemDriver:
     async def look_up(self, submission: Submission) -> Found | Absent | CannotTell:
         """EF_SMSS holds the last used TP-MR: unchanged since the last receipt, it says that nothing was handed over.
 
-        Asked only where the profile says that the family keeps it (modems.md 4.6).
+        Asked only where the profile says that the family keeps it.
         """
         session = self._session
         if session is None or not session.ready or not session.line.profile.reads_smss:

@@ -1,4 +1,4 @@
-"""Which process has a device open: the culprit is named in the message a person reads (modems.md 7.3)."""
+"""Which process has a device open: the culprit is named in the message a person reads."""
 
 from __future__ import annotations
 

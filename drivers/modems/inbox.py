@@ -1,4 +1,4 @@
-"""Texts and reports out of the modem: notifications are hints, the storage is the truth (modems.md 5.1).
+"""Texts and reports out of the modem: notifications are hints, the storage is the truth.
 
 A message is deleted only after the bridge has it (`offer` returned True). One whose delete fails is remembered with its
 fingerprint, is not offered again, and is deleted later after it was read once more: the slot may hold another by then.

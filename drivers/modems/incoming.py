@@ -80,7 +80,7 @@ def incoming_event(
 
 
 def _kind(message: Deliver) -> IncomingKind:
-    """modems.md 5.5, by 23.040 §9.2.3.9 (TP-PID) and 23.038 §4 (TP-DCS)."""
+    """What it is, by 23.040 §9.2.3.9 (TP-PID) and 23.038 §4 (TP-DCS)."""
     coding, ports = message.coding, message.header.ports
     if message.protocol_id == 0x40:
         return IncomingKind.SILENT

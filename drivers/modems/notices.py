@@ -1,4 +1,4 @@
-"""What a notification is about. Pure: a line and the profile in, one of a few words out (modems.md 1.2, 1.14, 5.2)."""
+"""What a notification is about. Pure: a line and the profile in, one of a few words out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A PIN is entered once. The attempt is on disk before it is made (modems.md 1.3, reliability.md S14)."""
+"""A PIN is entered once. The attempt is on disk before it is made."""
 
 from __future__ import annotations
 

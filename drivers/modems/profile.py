@@ -39,7 +39,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     prompt_pause: float = 0.0  # seconds from the prompt to the PDU
     chunk: int = 0  # octets of a PDU written at a time; 0 = all at once
     chunk_pause: float = 0.0
-    result_timeout: float = 180.0  # seconds from Ctrl-Z to the result (modems.md 3.2)
+    result_timeout: float = 180.0  # seconds from Ctrl-Z to the result
     keep_link: bool = True  # AT+CMMS=2 for bursts
     reads_smss: bool = False  # EF_SMSS tells whether a doubtful send was handed over; only where it was proven
 

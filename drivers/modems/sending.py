@@ -104,7 +104,7 @@ def _answered(end: SendEnd, profile: Profile) -> Receipt | SubmitError:
         return error_of(answer.final, profile, after_data=answer.sent, elapsed=end.elapsed)
     if answer.lines:
         return _receipt(answer.lines, answer.lines[-1])
-    # TC35, Quectel and Telit say OK without a reference also for an aborted message (modems.md 1.9).
+    # TC35, Quectel and Telit say OK without a reference also for an aborted message.
     return MaybeSent("The modem said OK without a message reference.", code="ok_only", cause=Cause.DOUBT, raw="OK")
 
 

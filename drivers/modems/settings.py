@@ -8,7 +8,7 @@ __all__ = ["ModemSettings", "Timing"]
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """How long to wait, in seconds. The defaults are the give-up times of modems.md 3.2; tests lower some of them."""
+    """How long to wait, in seconds. The defaults are what the slowest modems seen need; tests lower some of them."""
 
     drain: float = 0.3  # what a serial port still holds when it is opened
     escape: float = 0.1  # between ESC and CR
@@ -34,7 +34,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     bare_ok: float = 1.0  # OK without the line it should follow
     implied_ok: float = 1.0  # a line without the OK that should follow
     silence: float = 1.0  # before a probe after a time-out
-    silence_after_send: float = 5.0  # behind the probe's answer when a send was given up (modems.md 4.6)
+    silence_after_send: float = 5.0  # behind the probe's answer when a send was given up
     settle: float = 0.3  # behind the probe's answer otherwise: two results for one command
     probe_tries: int = 3
     acknowledge: float = 5.0  # CNMA

@@ -203,7 +203,7 @@ class Startup:
     # --- the SIM ------------------------------------------------------------------------------------------------------
 
     async def _sim(self) -> None:
-        """modems.md 1.3. PUK and device locks are never answered."""
+        """The PIN is entered by the rules of `pin_guard`. PUK and device locks are never answered."""
         timing = self._timing
         end = self._monotonic() + timing.sim_ready
         refusals = 0

@@ -1,4 +1,4 @@
-"""The command builder: whatever is put in, only commands of the grammar come out (reliability.md S12)."""
+"""The command builder: whatever is put in, only commands of the grammar come out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever the modem sends: no exception, bounded memory, the same events however it is cut (reliability.md S13)."""
+"""Whatever the modem sends: no exception, bounded memory, the same events however it is cut."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def test_a_route_by_prefix_takes_its_messages(tmp_path: Path) -> None:
 
 
 def test_a_captive_portal_stops_the_channel_after_a_few_texts(tmp_path: Path) -> None:
-    """A hotel's log-in page answers 200 with HTML: nobody knows what became of the text, so the rest must not follow."""
+    """A log-in page answers 200 with HTML: nobody knows what became of the text, so the rest must not follow."""
 
     async def flow() -> None:
         async with gateway(tmp_path, providers=("mobizon",), route="cloud-first") as gate:
