@@ -9,7 +9,19 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from bridge.api import batches, channels, document, health, inbound, keys, messages, problems
+from bridge.api import (
+    accounts,
+    batches,
+    callbacks,
+    channels,
+    document,
+    health,
+    inbound,
+    keys,
+    messages,
+    problems,
+    routetest,
+)
 from bridge.api.auth import KeyRing
 from bridge.api.fast import lean_routes
 from bridge.api.front import Front, refusal_of
@@ -35,7 +47,7 @@ def _routes(parts: Parts, ring: KeyRing) -> Litestar:
     async def give_ring() -> KeyRing:
         return ring
 
-    resources = (messages, batches, inbound, channels, keys, health, document)
+    resources = (messages, batches, inbound, channels, accounts, routetest, callbacks, keys, health, document)
     return Litestar(
         route_handlers=[route for resource in resources for route in resource.ROUTES],
         dependencies={"parts": Provide(give_parts), "ring": Provide(give_ring), "caller": Provide(caller_of)},

@@ -15,7 +15,7 @@ import msgspec
 from bridge.api.problems import MOST_ERRORS, Refusal
 from bridge.policy.admission import Complaint
 
-__all__ = ["Head", "Shape", "read"]
+__all__ = ["Head", "Shape", "read", "whole"]
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -50,6 +50,11 @@ async def read(head: Head, receive: Callable[[], Awaitable[Mapping[str, Any]]], 
     if kind != b"application/json" and kind.partition(b";")[0].strip().lower() != b"application/json":
         given = kind.decode("latin-1") or "nothing"
         raise Refusal("media_type", f"Content-Type is {given}; send JSON with Content-Type: application/json")
+    return await whole(head, receive, limit)
+
+
+async def whole(head: Head, receive: Callable[[], Awaitable[Mapping[str, Any]]], limit: int) -> bytes:
+    """The same for a body of any type."""
     if head.length is not None and head.length > limit:
         raise _too_large(limit)
     event = await receive()

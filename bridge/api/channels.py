@@ -1,6 +1,8 @@
-"""/v1/channels: the modems, and how they are."""
+"""/v1/channels: the modems and the accounts, and how they are."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import msgspec
 from litestar import get
@@ -9,9 +11,9 @@ from bridge.api.operation import Operation
 from bridge.api.problems import Refusal
 from bridge.api.routing import OPERATION, AnyRequest, PartsOf
 from bridge.api.shapes import ChannelOut, channel_out
-from bridge.model import Scope
+from bridge.model import ChannelSnapshot, Scope
 
-__all__ = ["ROUTES", "Channels"]
+__all__ = ["ROUTES", "Channels", "no_channel"]
 
 
 class Channels(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +37,12 @@ async def get_channel(request: AnyRequest, parts: PartsOf) -> ChannelOut:
     for one in channels:
         if one.id == wanted:
             return channel_out(one)
-    known = ", ".join(sorted(one.id for one in channels)) or "none is configured"
-    raise Refusal("channel_not_found", f"there is no channel {wanted[:40]!r}; there are: {known}")
+    raise no_channel(wanted, channels)
 
 
 ROUTES = (list_channels, get_channel)
+
+
+def no_channel(wanted: str, channels: Sequence[ChannelSnapshot]) -> Refusal:
+    known = ", ".join(sorted(one.id for one in channels)) or "none is configured"
+    return Refusal("channel_not_found", f"there is no channel {wanted[:40]!r}; there are: {known}")

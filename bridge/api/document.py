@@ -126,6 +126,14 @@ def _operation(path: str, method: str, operation: Operation, of: dict[str, Any])
 def _parameters(path: str, operation: Operation) -> Iterator[dict[str, Any]]:
     if "{id}" in path:
         yield {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    for one in operation.path:
+        yield {
+            "name": one.name,
+            "in": "path",
+            "required": True,
+            "description": one.description,
+            "schema": one.schema,
+        }
     for one in operation.query:
         yield {"name": one.name, "in": "query", "description": one.description, "schema": one.schema}
     if operation.idempotent:

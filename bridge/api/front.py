@@ -9,6 +9,7 @@ from typing import Any
 
 from bridge.api import problems
 from bridge.api.auth import KeyRing
+from bridge.api.callbacks import PREFIX
 from bridge.api.fast import Lean
 from bridge.api.problems import Answer, Refusal
 
@@ -20,7 +21,8 @@ _ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosnif
 
 
 class Front:
-    """An ASGI application around another. Under /v1 even what does not exist needs a key."""
+    """An ASGI application around another. Under /v1 even what does not exist needs a key, but for
+    the providers' calls, whose secret is in the address."""
 
     def __init__(self, inner: Any, ring: KeyRing, lean: Mapping[str, Lean]) -> None:
         self._inner = inner
@@ -33,7 +35,7 @@ class Front:
         answer: Answer | None = None
         path: str = scope["path"]
         try:
-            if path.startswith("/v1/"):
+            if path.startswith("/v1/") and not path.startswith(PREFIX):
                 scope["state"]["caller"] = caller = await self._ring.caller(scope)
                 lean = self._lean.get(path)
                 if lean is not None and scope["method"] == "POST":

@@ -27,5 +27,6 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     media: str = "application/json"
     query: tuple[Parameter, ...] = ()
+    path: tuple[Parameter, ...] = ()  # beside {id}
     idempotent: bool = False
     codes: tuple[str, ...] = ()

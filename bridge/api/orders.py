@@ -18,6 +18,8 @@ __all__ = ["BatchIn", "Options", "OrderIn", "PreviewIn", "Time", "batch_orders",
 Time = Annotated[datetime, Meta(tz=True)]
 _Port = Annotated[int, Meta(ge=0, le=65535)]
 _Octet = Annotated[int, Meta(ge=0, le=255)]
+_OptionName = Annotated[str, Meta(min_length=1, max_length=40, pattern="^[a-z0-9_]+$")]
+_OptionValue = Annotated[str, Meta(max_length=2000, pattern="^[^\\x00]*$")]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENCODINGS = {None: None, "auto": None, "gsm7": Encoding.GSM7, "ucs2": Encoding.UCS2}
 
@@ -27,7 +29,12 @@ To = Annotated[str, Meta(description='the recipient: a number such as "+48600700
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What may be said about a message, beside its recipient. null and absent mean the service's default."""
 
-    kind: Annotated[Kind | None, Meta(description='"text" (default), "binary" or "wap_push"')] = None
+    kind: Annotated[
+        Kind | None,
+        Meta(
+            description='"text" (default), "binary", "wap_push"; where a provider can: "mms", "voice", "ping" or "hlr"'
+        ),
+    ] = None
     text: Annotated[str | None, Meta(description="the text; for a WAP push the words shown with the link")] = None
     data: Annotated[bytes | None, Meta(description="base64: the octets of a binary message")] = None
     udh: Annotated[
@@ -62,6 +69,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Meta(description='in doubt: "at_most_once", "at_least_once" or "urgent"'),
     ] = None
     channel: Annotated[str | None, Meta(description="a string: the only channel that may send it")] = None
+    route: Annotated[
+        str | None, Meta(description='a string: the route to take, such as "cloud-first"; not together with channel')
+    ] = None
+    options: Annotated[
+        Annotated[dict[_OptionName, _OptionValue], Meta(max_length=32)] | None,
+        Meta(description="an object of strings: what only some providers know"),
+    ] = None
     send_at: Annotated[
         Time | None, Meta(description='a time with its zone, such as "2030-01-31T12:00:00Z": not sent before')
     ] = None
@@ -120,6 +134,8 @@ def order(given: Options, to: str) -> Order:
         priority=given.priority or 0,
         policy=given.policy,
         channel=given.channel,
+        route=given.route,
+        options=given.options or {},
         send_at=None if given.send_at is None else instant(given.send_at),
         valid_for=given.valid_for,
         expires_at=None if given.expires_at is None else instant(given.expires_at),

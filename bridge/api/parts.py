@@ -8,14 +8,32 @@ import msgspec
 
 from bridge.model import ChannelSnapshot, Ids, Instant
 from bridge.outbound.intake import Intake
+from bridge.policy.admission import Order
+from bridge.policy.routing import Candidate
 from bridge.store import Store
+from drivers.contract import Account, Call, Reply
 
-__all__ = ["Parts"]
+__all__ = ["Parts", "RouteTest"]
+
+
+class RouteTest(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an order would go now, best first, and where not. `route` None: the order names its channel."""
+
+    route: str | None
+    candidates: tuple[Candidate, ...]
+    refusals: tuple[Candidate, ...]
+
+
+def _no_account(id: str) -> None:
+    return None
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """`random_bytes(n)`: n unpredictable bytes, for new keys. `ready()`: whether orders are taken, and a sentence.
-    `metrics()`: the Prometheus text. `region`: ISO country of numbers without "+". `max_body` is in octets."""
+    `metrics()`: the Prometheus text. `region`: ISO country of numbers without "+". `max_body` is in octets.
+    `account(id)`: a provider's account, None for other channels. `called(id, secret, call)`: a provider's call, given
+    back when its events are stored; raises KeyError for an address that nobody has, `Forged`. `route(order)`: where it
+    would go; raises `Rejected`."""
 
     store: Store
     intake: Intake
@@ -29,3 +47,6 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None = None
     max_recipients: int = 10_000
     max_body: int = 16 << 20
+    account: Callable[[str], Account | None] = _no_account
+    called: Callable[[str, str, Call], Awaitable[Reply]] | None = None
+    route: Callable[[Order], RouteTest] | None = None

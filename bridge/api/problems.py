@@ -10,7 +10,19 @@ from bridge.outbound.intake import Closed, Conflict, NotCancellable
 from bridge.policy.admission import Complaint, Rejected
 from bridge.store import StoreError, StoreFull
 
-__all__ = ["CATALOGUE", "MOST_ERRORS", "Answer", "Gsm", "Problem", "Refusal", "Sort", "answer", "known", "sort_of"]
+__all__ = [
+    "CATALOGUE",
+    "MOST_ERRORS",
+    "Answer",
+    "Gsm",
+    "Problem",
+    "ProviderSaid",
+    "Refusal",
+    "Sort",
+    "answer",
+    "known",
+    "sort_of",
+]
 
 MOST_ERRORS = 100  # complaints listed in one answer; the rest is counted. A batch may hold 10,000 wrong numbers
 RETRY_AFTER = b"5"  # seconds; a restart of the service takes about that long
@@ -42,6 +54,7 @@ CATALOGUE: dict[str, Sort] = {
     "key_missing": Sort(401, "A key is needed"),
     "key_unknown": Sort(401, "The key is not known"),
     "key_revoked": Sort(401, "The key was revoked"),
+    "forged": Sort(401, "The call is not from the provider"),
     "scope_missing": Sort(403, "The key may not do this"),
     # What is asked for.
     "not_found": Sort(404, "There is nothing at this address"),
@@ -51,6 +64,7 @@ CATALOGUE: dict[str, Sort] = {
     "channel_not_found": Sort(404, "There is no such channel"),
     "key_not_found": Sort(404, "There is no such key"),
     "method_not_allowed": Sort(405, "This address does not know the method"),
+    "not_offered": Sort(409, "This channel cannot do this"),
     "not_cancellable": Sort(409, "The message can no longer be cancelled"),
     # The order cannot be taken.
     "empty_batch": Sort(422, "The batch holds no message"),
@@ -64,11 +78,14 @@ CATALOGUE: dict[str, Sort] = {
     "out_of_range": Sort(422, "A value is out of range"),
     "conflict": Sort(422, "Two fields contradict each other"),
     "unknown_channel": Sort(422, "There is no such channel"),
+    "unknown_route": Sort(422, "There is no such route"),
+    "kind_not_offered": Sort(422, "No channel can carry this kind of message"),
     "sender_not_legal": Sort(422, "The sender is not legal"),
     "order_not_possible": Sort(422, "The order cannot be taken"),
     "idempotency_key_reuse": Sort(422, "The idempotency key was used for another request"),
     # The service.
     "internal_error": Sort(500, "The service made a mistake"),
+    "provider_failed": Sort(502, "The provider did not do it"),
     "draining": Sort(503, "The service is stopping", retryable=True),
     "not_ready": Sort(503, "The service is not ready", retryable=True),
     "store_unavailable": Sort(503, "The store cannot be used", retryable=True),
@@ -83,6 +100,13 @@ class Gsm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tp_status: int | None = None
 
 
+class ProviderSaid(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a provider did not do what it was asked. `code`: the driver's stable word. `cause`: whose fault it is."""
+
+    code: str
+    cause: str
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Problem details (RFC 9457). `errors_left`: complaints beyond those listed in `errors`."""
 
@@ -95,6 +119,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: list[Complaint] = []
     errors_left: int = 0
     gsm: Gsm | None = None
+    provider: ProviderSaid | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -116,6 +141,7 @@ class Refusal(Exception):
         errors: Sequence[Complaint] = (),
         left: int = 0,
         gsm: Gsm | None = None,
+        provider: ProviderSaid | None = None,
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         super().__init__(code)  # not the detail: it may hold a number or a text, and exceptions end in logs
@@ -124,6 +150,7 @@ class Refusal(Exception):
         self.errors = list(errors)
         self.left = left
         self.gsm = gsm
+        self.provider = provider
         self.headers = list(headers)
 
     @classmethod
@@ -175,6 +202,7 @@ def answer(refusal: Refusal) -> Answer:
             errors=refusal.errors,
             errors_left=refusal.left,
             gsm=refusal.gsm,
+            provider=refusal.provider,
         )
     )
     headers = [

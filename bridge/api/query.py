@@ -60,6 +60,9 @@ class Query:
     def complain(self, name: str, detail: str) -> None:
         self._complaints.append(Complaint(at=name, code="bad_parameter", detail=detail))
 
+    def complained(self, name: str) -> bool:
+        return any(c.at == name for c in self._complaints)
+
     def done(self) -> None:
         if self._complaints:
             raise Refusal.of(self._complaints)

@@ -78,7 +78,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 
 class MessageOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A message as ordered, and where it stands."""
+    """A message as ordered, and where it stands. `cost`: a decimal number, as a provider charged it."""
 
     id: str
     status: ShownStatus
@@ -100,6 +100,10 @@ class MessageOut(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     policy: str
     channel: str | None
+    route: str | None
+    options: dict[str, str]
+    cost: str | None
+    currency: str | None
     created_at: Time
     updated_at: Time
     due_at: Time
@@ -139,8 +143,10 @@ class BatchOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportOut(msgspec.Struct, frozen=True, kw_only=True):
-    """The delivery report of an attempt. `tp_status`: TP-ST, 3GPP 23.040 §9.2.3.15."""
+    """The delivery report of an attempt. `tp_status`: TP-ST, 3GPP 23.040 §9.2.3.15; null from a provider. `fate`: what
+    it means."""
 
+    fate: str | None
     tp_status: int | None
     received_at: Time | None
     discharged_at: Time | None
@@ -302,6 +308,10 @@ def message_out(m: Message, now: Instant) -> MessageOut:
         priority=m.priority,
         policy=m.policy.value,
         channel=m.channel,
+        route=m.route,
+        options=m.options,
+        cost=m.cost,
+        currency=m.currency or None,
         created_at=shown_time(m.created_at),
         updated_at=shown_time(m.updated_at),
         due_at=shown_time(m.due_at),
@@ -340,7 +350,7 @@ def attempt_out(a: Attempt) -> AttemptOut:
     report = None
     if a.reported_at is not None:
         report = ReportOut(
-            tp_status=a.tp_st, received_at=shown_time(a.reported_at), discharged_at=_time(a.discharged_at)
+            fate=a.fate, tp_status=a.tp_st, received_at=shown_time(a.reported_at), discharged_at=_time(a.discharged_at)
         )
     return AttemptOut(
         id=show_id("att", a.id),

@@ -21,6 +21,7 @@ from bridge.api.shapes import (
     shown_time,
 )
 from bridge.model import Attempt, AttemptState, EventRow, Instant, Message, Status
+from bridge.outbound.job import WHOLE
 from bridge.states import TERMINAL
 from drivers.contract import Cause
 from drivers.gsm.outcome import Fate, classify, tp_status
@@ -98,7 +99,7 @@ _PASSING = frozenset({Cause.SIM, Cause.NET, Cause.MODEM, Cause.BUSY, Cause.MEM, 
 
 
 def _part(number: int, message: Message, attempts: Sequence[Attempt]) -> PartOut:
-    mine = [a for a in attempts if a.part == number]
+    mine = [a for a in attempts if a.part in (number, WHOLE)]
     if not mine:
         status = PartStatus.NOT_SENT if message.status in TERMINAL else PartStatus.WAITING
         return PartOut(
@@ -137,9 +138,12 @@ def _status(attempt: Attempt, message: Message) -> PartStatus:
 
 
 def _reported(attempt: Attempt) -> PartStatus:
-    if attempt.tp_st is None:
+    if attempt.fate is not None:
+        fate = Fate(attempt.fate)
+    elif attempt.tp_st is not None:
+        fate = tp_status(attempt.tp_st).fate
+    else:
         return PartStatus.SENT
-    fate = tp_status(attempt.tp_st).fate
     match fate:
         case Fate.DELIVERED:
             return PartStatus.DELIVERED

@@ -22,7 +22,7 @@ __all__ = ["Client", "Refusal", "config_stop", "connect", "is_running", "setting
 
 _PAGE = 200  # the API's largest page
 _TRIES = 3  # for requests that may be repeated without doing anything twice
-_CONNECT, _ANSWER = 5.0, 60.0  # seconds; a batch of 10,000 on a slow card takes a while to commit
+_CONNECT, ANSWER = 5.0, 60.0  # seconds; a batch of 10,000 on a slow card takes a while to commit
 
 
 class Refusal(Stop):
@@ -31,17 +31,17 @@ class Refusal(Stop):
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
         self.status = status
         self.code = str(problem.get("code", ""))
-        self._problem = problem
+        self.problem = problem
         super().__init__(_exit_for(status), self.told(str))
 
     def told(self, place: Callable[[str], str]) -> str:
         """Every complaint on its line. `place` says where in words that the person knows."""
-        complaints = self._problem.get("errors") or []
+        complaints = self.problem.get("errors") or []
         if not complaints:
-            detail = self._problem.get("detail") or self._problem.get("title") or f"refused with status {self.status}"
+            detail = self.problem.get("detail") or self.problem.get("title") or f"refused with status {self.status}"
             return f"{detail} ({self.code})" if self.code else str(detail)
         lines = [f"{place(c['at'])}: {c['detail']} ({c['code']})" for c in complaints]
-        if left := self._problem.get("errors_left"):
+        if left := self.problem.get("errors_left"):
             lines.append(f"... and {left} more")
         return "\n  ".join(lines)
 
@@ -65,17 +65,19 @@ def config_stop(error: Any) -> Stop:
 
 
 @contextmanager
-def connect(config: Path | None, url: str | None, key_file: Path | None) -> Iterator[Client]:
-    """The service as the options say. Raises `Stop` when it does not run."""
+def connect(
+    config: Path | None, url: str | None, key_file: Path | None, *, patience: float = ANSWER
+) -> Iterator[Client]:
+    """The service as the options say, its answers awaited for `patience` seconds. Raises `Stop` if it does not run."""
     if url:
         if not url.startswith(("http://", "https://")):
             raise Stop(Exit.USAGE, f"{url} is no address of a service", "Write it like http://127.0.0.1:8025")
-        client = Client(url=url.rstrip("/"), key=_key(key_file))
+        client = Client(url=url.rstrip("/"), key=_key(key_file), patience=patience)
     else:
         socket = settings_for(config).service.socket
         if not is_running(socket):
             raise _unreachable(str(socket))
-        client = Client(socket=socket)
+        client = Client(socket=socket, patience=patience)
     with client:
         yield client
 
@@ -96,7 +98,7 @@ def is_running(socket: Path) -> bool:
 
 
 class Client:
-    def __init__(self, *, socket: Path | None = None, url: str = "", key: str = "") -> None:
+    def __init__(self, *, socket: Path | None = None, url: str = "", key: str = "", patience: float = ANSWER) -> None:
         import httpx
 
         # The default context with its 140 CAs is 30 ms for nothing where there is no TLS; an empty one trusts nobody.
@@ -107,7 +109,7 @@ class Client:
             transport=transport,
             base_url=url or "http://gsmbridge",
             headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=httpx.Timeout(_ANSWER, connect=_CONNECT),
+            timeout=httpx.Timeout(patience, connect=_CONNECT),
             trust_env=False,
         )
 
@@ -123,6 +125,10 @@ class Client:
         """The answer's JSON. Parameters that are None are left out. Raises `Stop`."""
         query = {name: _param(value) for name, value in params.items() if value is not None}
         return self._ask("GET", path, params=query, tries=_TRIES)
+
+    def ask_once(self, path: str, **params: object) -> Any:
+        """The same for what costs money each time: never asked again by itself."""
+        return self._ask("GET", path, params={name: _param(value) for name, value in params.items()}, tries=1)
 
     def pages(self, path: str, limit: int, **params: object) -> list[dict[str, Any]]:
         """Up to `limit` items of a list, newest first, over as many pages as that takes."""
@@ -183,6 +189,8 @@ def _exit_for(status: int) -> Exit:
         return Exit.NO_PERMISSION
     if status == 404:
         return Exit.NO_INPUT
+    if status == 502:
+        return Exit.UNAVAILABLE
     if status in (408, 429, 503, 507):
         return Exit.TEMPFAIL
     return Exit.DATA if 400 <= status < 500 else Exit.INTERNAL

@@ -42,11 +42,15 @@ def check(
         document({"ok": True, "file": str(settings.source) if settings.source else None, "problems": []})
         return
     name = settings.source or "There is no configuration file; the defaults are"
-    print(
-        f"{name}: good, {count(len(settings.modems), 'modem')}."
-        if settings.source
-        else f"{name} good, without a modem."
-    )
+    if not settings.source:
+        print(f"{name} good, without a modem.")
+        return
+    found = [count(len(settings.modems), "modem")]
+    if settings.providers:
+        found.append(count(len(settings.providers), "provider account"))
+    if settings.routes:
+        found.append(count(len(settings.routes), "route"))
+    print(f"{name}: good, {', '.join(found)}.")
 
 
 def example(output: OutputOption = Form.TABLE) -> None:
@@ -72,8 +76,9 @@ def show(config: ConfigOption = None, output: OutputOption = Form.TABLE) -> None
     print(f"# from {settings['source'] or 'no file: the defaults'}")
     for table in ("service", "limits", "sending"):
         pairs({f"{table}.{name}": value for name, value in settings[table].items()})
-    for index, modem in enumerate(settings["modem"]):
-        pairs({f"modem[{index}].{name}": value for name, value in modem.items()})
+    for table in ("modem", "provider", "route"):
+        for index, one in enumerate(settings[table]):
+            pairs({f"{table}[{index}].{name}": value for name, value in one.items()})
 
 
 def plain(settings: Settings) -> dict[str, Any]:
@@ -82,6 +87,10 @@ def plain(settings: Settings) -> dict[str, Any]:
 
     made: dict[str, Any] = msgspec.to_builtins(settings, enc_hook=_plain_value)
     made["modem"] = [{name: value for name, value in m.items() if name != "pin"} for m in made.pop("modems")]
+    made["provider"] = [
+        {"id": p["id"], "driver": p["driver"], **p["options"]} for p in made.pop("providers")
+    ]  # read without their secrets
+    made["route"] = made.pop("routes")
     return made
 
 

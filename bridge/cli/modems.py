@@ -21,12 +21,12 @@ def ls(
     key_file: KeyFileOption = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """List the channels of the running service: state, signal, what they have done."""
+    """List the modems of the running service: state, signal, what they have done."""
     from bridge.cli.client import connect
     from bridge.cli.output import document, table
 
     with connect(config, url, key_file) as service:
-        found = service.get("/v1/channels")["items"]
+        found = [c for c in service.get("/v1/channels")["items"] if c["driver"] == "modem"]
     if output is Form.JSON:
         document({"channels": found})
         return

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import configuration, demo, inbox, keys, messages, modems, send, service
+from bridge.cli import configuration, demo, inbox, keys, messages, modems, providers, routes, send, service, simulators
 from bridge.cli.exits import Exit
 
 __all__ = ["program"]
@@ -29,14 +29,14 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
 ) -> None:
-    """SMS gateway for GSM modems: it never loses, doubles or silently drops a text."""
+    """SMS gateway for GSM modems and providers: it never loses, doubles or silently drops a text."""
 
 
 def _group(help: str) -> typer.Typer:
     return typer.Typer(help=help, no_args_is_help=True, context_settings=_CONTEXT)
 
 
-def _add(group: typer.Typer, command: Callable[..., None]) -> None:
+def _add(group: typer.Typer, command: Callable[..., None], name: str | None = None) -> None:
     @wraps(command)
     def guarded(**arguments: object) -> None:
         try:
@@ -48,7 +48,7 @@ def _add(group: typer.Typer, command: Callable[..., None]) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit from None
 
-    group.command()(guarded)
+    group.command(name)(guarded)
 
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -63,7 +63,7 @@ program = typer.Typer(
 )
 _add(program, service.run)
 _add(program, demo.demo)
-_add(program, service.simulate)
+_add(program, simulators.simulate)
 _add(program, send.send)
 _add(program, messages.ls)
 _add(program, messages.show)
@@ -75,6 +75,20 @@ _add(_modem, modems.ls)
 _add(_modem, modems.info)
 _add(_modem, modems.scan)
 program.add_typer(_modem, name="modem")
+
+_provider = _group("The accounts at providers: what they are, how they are, what can be asked.")
+_add(_provider, providers.ls)
+_add(_provider, providers.balance)
+_add(_provider, providers.cost)
+_add(_provider, providers.senders)
+_add(_provider, providers.status)
+_add(_provider, providers.check, "test")
+_add(_provider, providers.hlr)
+program.add_typer(_provider, name="provider")
+
+_route = _group("Routes: where messages go.")
+_add(_route, routes.explain, "test")
+program.add_typer(_route, name="route")
 
 _key = _group("API keys.")
 _add(_key, keys.create)

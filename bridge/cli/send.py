@@ -53,7 +53,12 @@ def send(
     at: Annotated[
         str | None, typer.Option(metavar="TIME", help='Not before: "2026-01-31 08:00", or "10m" from now.')
     ] = None,
-    channel: Annotated[str | None, typer.Option(metavar="ID", help="By this modem and no other.")] = None,
+    channel: Annotated[str | None, typer.Option(metavar="ID", help="By this channel and no other.")] = None,
+    route: Annotated[str | None, typer.Option(metavar="NAME", help="By this route; see routing.md.")] = None,
+    sender: Annotated[str | None, typer.Option(help="The sender to show, where the channel can choose it.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Where a provider can: voice, mms, ping or hlr. Default: text.")
+    ] = None,
     encoding: Annotated[str | None, typer.Option(help="gsm7 or ucs2. Default: gsm7 where the text allows it.")] = None,
     report: Annotated[
         bool | None, typer.Option("--report/--no-report", help="Ask for a delivery report. Default: as configured.")
@@ -91,6 +96,9 @@ def send(
         "valid_for": int(seconds(valid_for, "--valid-for")) if valid_for else None,
         "send_at": future(at, "--at"),
         "channel": channel,
+        "route": route,
+        "sender": sender,
+        "kind": kind,
         "encoding": encoding,
         "report": report,
     }

@@ -1,7 +1,7 @@
 """The one configuration file: TOML in, frozen settings out, or every mistake at once with its place.
 
 Each setting is declared once, in `declared`. All is pure but `load`, which reads the file and, through references
-(`pin_file`, `pin_credential`), the secrets, which never stand in the file itself.
+(`pin_file`, `password_credential`), the secrets, which never stand in the file itself.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ from bridge.config.load import default_paths, default_state_dir, load
 from bridge.config.parse import parse
 from bridge.config.settings import (
     DEFAULT_STATE_DIR,
+    GROUPS,
+    READY_MADE,
     ConfigError,
     Limits,
     Modem,
     Problem,
+    Provider,
+    Route,
     Secret,
     SecretKind,
     SecretProblem,
@@ -25,10 +29,14 @@ from bridge.config.settings import (
 
 __all__ = [
     "DEFAULT_STATE_DIR",
+    "GROUPS",
+    "READY_MADE",
     "ConfigError",
     "Limits",
     "Modem",
     "Problem",
+    "Provider",
+    "Route",
     "Secret",
     "SecretKind",
     "SecretProblem",

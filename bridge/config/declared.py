@@ -10,7 +10,9 @@ import msgspec
 from bridge.config import readers as read
 from bridge.config.readers import Reader
 
-__all__ = ["REFUSED", "TABLES", "Setting", "example"]
+__all__ = ["LISTS", "REFUSED", "TABLES", "Setting", "example"]
+
+LISTS = ("modem", "provider", "route")  # written in double brackets, one table for each
 
 
 def example() -> str:
@@ -21,13 +23,14 @@ def example() -> str:
         '# of seconds. Sizes: "512KiB", "16MiB", or a number of octets. `gsmbridge config check` names every mistake.\n'
     ]
     for name, settings in TABLES.items():
-        commented = name == "modem"
+        commented = name in LISTS
         head = f"[[{name}]]" if commented else f"[{name}]"
         pieces.append("\n" + _INTRODUCTIONS[name] + ("#" if commented else "") + head + "\n")
         for setting in settings.values():
             mark = "#" if commented or not setting.default else ""
             value = setting.default or setting.sample
             pieces.append(f"{_comment(setting.about)}{mark}{setting.name} = {value}\n")
+        pieces.append(_ENDINGS.get(name, ""))
     return "".join(pieces)
 
 
@@ -150,6 +153,13 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             default="10",
             about="Most tries of one message. A link that is down is not a try.",
         ),
+        Setting(
+            name="route",
+            read=read.name("name of a route"),
+            default='"modem-first"',
+            about="Where messages go for which neither the order nor a rule names another route: modem-first, "
+            "cloud-first, modems-only, clouds-only, or one of your own; see routing.md.",
+        ),
     ),
     "modem": _declare(
         Setting(
@@ -239,6 +249,84 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             about="Log every line to and from this modem at debug level, texts and numbers included.",
         ),
     ),
+    "provider": _declare(
+        Setting(
+            name="id",
+            read=read.channel_id,
+            sample='"cloud1"',
+            about="Name of the channel: a-z, 0-9, - and _; no modem has the same. Required.",
+        ),
+        Setting(
+            name="driver",
+            read=read.name("name of a driver"),
+            sample='"serwersms"',
+            about="Whose account it is: serwersms, freshmail, clickatell, mobizon or smsc. Required.",
+        ),
+        Setting(
+            name="callback_token_file",
+            read=read.path,
+            sample='"/etc/gsmbridge/cloud1.callback"',
+            about="File (mode 0600) with the secret part of the address by which the provider calls us, "
+            "/v1/callbacks/ID/SECRET: 16 or more letters and digits. Without it calls are refused and reports are "
+            "only asked for.",
+        ),
+        Setting(
+            name="callback_token_credential",
+            read=read.name("name of a credential"),
+            sample='"cloud1.callback"',
+            about="Or the name of a systemd credential with it.",
+        ),
+    ),
+    "route": _declare(
+        Setting(
+            name="name",
+            read=read.channel_id,
+            sample='"alarms"',
+            about="Its name: a-z, 0-9, - and _. One of a ready-made route takes that one's place. Required.",
+        ),
+        Setting(
+            name="channels",
+            read=read.each(read.channel_id, '["gsm1", "providers"]'),
+            sample='["modems", "providers"]',
+            about="Where the messages may go, best first: ids, or the groups modems and providers. Required.",
+        ),
+        Setting(
+            name="order",
+            read=read.choice("listed", "least_load"),
+            default='"listed"',
+            about="Which of them is taken: the first in the list that can, or the least loaded.",
+        ),
+        Setting(
+            name="prefixes",
+            read=read.each(read.prefix, '["+48", "+49"]'),
+            sample='["+48"]',
+            about="For recipients whose number begins so.",
+        ),
+        Setting(
+            name="kinds",
+            read=read.each(read.kind, '["text"]'),
+            sample='["text", "binary"]',
+            about="For these kinds of message.",
+        ),
+        Setting(
+            name="classes",
+            read=read.each(read.integer(0, 3), "[0]"),
+            sample="[0]",
+            about="For these message classes; 0 is flash.",
+        ),
+        Setting(
+            name="senders",
+            read=read.each(read.sender, '["Shop"]'),
+            sample='["Shop"]',
+            about="For orders with one of these senders.",
+        ),
+        Setting(
+            name="min_priority",
+            read=read.integer(-128, 127),
+            sample="100",
+            about="For messages of this priority and above.",
+        ),
+    ),
 }
 
 # Keys of a modem that deserve an answer of their own.
@@ -252,6 +340,14 @@ _INTRODUCTIONS = {
     "limits": "",
     "sending": "# Defaults for messages; each order may say otherwise.\n",
     "modem": "# One such table for each modem.\n",
+    "provider": "# One such table for each account at a provider.\n",
+    "route": "# Routes of your own; the ready-made ones need no table. A rule that is left out lets all through.\n",
+}
+
+_ENDINGS = {
+    "provider": "# And the driver's own settings, see providers.md. Any of them may be read from elsewhere: NAME_file "
+    "is a file\n# (mode 0600), NAME_credential a systemd credential. Passwords, keys, tokens and secrets must be.\n"
+    '#username = "webapi_shop"\n#password_file = "/etc/gsmbridge/cloud1.password"\n',
 }
 
 

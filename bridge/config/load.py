@@ -8,16 +8,18 @@ from pathlib import Path
 
 from bridge.config.parse import parse
 from bridge.config.settings import DEFAULT_STATE_DIR, ConfigError, Problem, SecretKind, SecretProblem, Settings
+from bridge.config.walk import Judge
 
 __all__ = ["default_paths", "default_state_dir", "load"]
 
 _MOST_FILE = 1 << 20  # a configuration of a megabyte is a mistake
+_MOST_SECRET = 4096  # octets; bearer tokens can be long
 
 
-def load(path: Path | None = None, *, secrets: bool = True) -> Settings:
+def load(path: Path | None = None, *, secrets: bool = True, judge: Judge | None = None) -> Settings:
     """Read the configuration, its secrets too. None: the first of `default_paths()` that exists, else the defaults with
-    `source` None. `secrets` False leaves every PIN out, for programs that only look for the service. Raises
-    `ConfigError`."""
+    `source` None. `secrets` False leaves every secret out, for programs that only look for the service.
+    `judge`: see `parse`. Raises `ConfigError`."""
     if path is None:
         path = next((p for p in default_paths() if p.exists()), None)
     state_dir = default_state_dir()
@@ -32,7 +34,7 @@ def load(path: Path | None = None, *, secrets: bool = True) -> Settings:
     if len(text) > _MOST_FILE:
         raise ConfigError([Problem(at="", detail=f"{path} is larger than 1 MiB; is it the right file?")], path)
     reader = _read_secret if secrets else None
-    return parse(text, read_secret=reader, state_dir=state_dir, source=path)
+    return parse(text, read_secret=reader, judge=judge, state_dir=state_dir, source=path)
 
 
 def default_paths() -> list[Path]:
@@ -61,7 +63,7 @@ def _read_secret(kind: SecretKind, name: str) -> str:
         if not directory:
             raise SecretProblem(
                 f"there are no credentials here ($CREDENTIALS_DIRECTORY is not set); start the service by systemd with "
-                f"LoadCredential={name}:..., or use pin_file"
+                f"LoadCredential={name}:..., or name a file"
             )
         path = Path(directory) / name
     else:
@@ -71,8 +73,11 @@ def _read_secret(kind: SecretKind, name: str) -> str:
             mode = os.fstat(file.fileno()).st_mode
             if kind is SecretKind.FILE and mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise SecretProblem(f"{path} can be read by others (mode {mode & 0o777:04o}); run: chmod 600 {path}")
-            return file.read(1024).decode("ascii")
+            content = file.read(_MOST_SECRET + 1).decode()
     except OSError as error:
         raise SecretProblem(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise SecretProblem(f"{path} is no text") from None
+    if len(content) > _MOST_SECRET:
+        raise SecretProblem(f"{path} is longer than {_MOST_SECRET} characters; is it the right file?")
+    return content

@@ -5,26 +5,26 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bridge.config.declared import REFUSED, TABLES, Setting
-from bridge.config.readers import LONGEST_SOCKET_PATH, meant, says
+import msgspec
+
+from bridge.config.channels import modems, no_twin_channels, providers, routes
+from bridge.config.declared import TABLES
+from bridge.config.readers import LONGEST_SOCKET_PATH, says
 from bridge.config.settings import (
     DEFAULT_STATE_DIR,
     SOCKET_NAME,
     ConfigError,
     Limits,
-    Modem,
     Problem,
-    Secret,
-    SecretKind,
-    SecretProblem,
     Sending,
     Service,
     Settings,
 )
+from bridge.config.walk import Judge, Problems, ReadSecret, unknown, values
 
 __all__ = ["parse"]
 
@@ -32,20 +32,22 @@ __all__ = ["parse"]
 def parse(
     text: str,
     *,
-    read_secret: Callable[[SecretKind, str], str] | None,
+    read_secret: ReadSecret,
+    judge: Judge | None = None,
     state_dir: Path = DEFAULT_STATE_DIR,
     source: Path | None = None,
 ) -> Settings:
     """The settings of a TOML text. `read_secret(kind, name)` gives a secret's value or raises `SecretProblem`; None
-    leaves secrets out. `state_dir`: where the state lives when the text does not say. Raises `ConfigError`."""
+    leaves secrets out. `judge`: what the drivers say of their settings. `state_dir`: where the state lives when the
+    text does not say. Raises `ConfigError`."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax_problem(str(error))], source) from None
-    found = _Problems(_lines_of(text))
+    found = Problems(_lines_of(text))
     for name in document:
         if name not in TABLES:
-            found.add(name, _unknown("table", name, TABLES, brackets=True))
+            found.add(name, unknown("table", name, TABLES, brackets=True))
     service = _table(document, "service", found)
     service.setdefault("state_dir", state_dir)
     service.setdefault("socket", service["state_dir"] / SOCKET_NAME)
@@ -53,117 +55,28 @@ def parse(
         service=Service(**service),
         limits=Limits(**_table(document, "limits", found)),
         sending=Sending(**_table(document, "sending", found)),
-        modems=_modems(document.get("modem"), read_secret, found),
+        modems=modems(document, read_secret, judge, found),
+        providers=providers(document, read_secret, judge, found),
         source=source,
     )
+    no_twin_channels(document, found)
+    ids = frozenset(m.id for m in settings.modems) | frozenset(p.id for p in settings.providers)
+    settings = msgspec.structs.replace(settings, routes=routes(document, ids, found))
     _check_together(settings, document, found)
     if found.problems:
         raise ConfigError(found.in_order(), source)
     return settings
 
 
-class _Problems:
-    def __init__(self, lines: Mapping[str, int]) -> None:
-        self.problems: list[Problem] = []
-        self._lines = lines
-
-    def add(self, at: str, detail: str) -> None:
-        line = self._lines.get(at) or self._lines.get(at.rpartition(".")[0], 0)
-        self.problems.append(Problem(at=at, detail=detail, line=line))
-
-    def in_order(self) -> list[Problem]:
-        return sorted(self.problems, key=lambda p: p.line)
-
-
-def _table(document: Mapping[str, object], name: str, found: _Problems) -> dict[str, Any]:
+def _table(document: Mapping[str, object], name: str, found: Problems) -> dict[str, Any]:
     value = document.get(name, {})
     if not isinstance(value, dict):
         found.add(name, f"{says(value)} is no table; write [{name}] on a line of its own and the settings below it")
         return {}
-    return _values(value, name, TABLES[name], found)
+    return values(value, name, TABLES[name], found)
 
 
-def _values(
-    table: Mapping[str, object],
-    at: str,
-    known: Mapping[str, Setting],
-    found: _Problems,
-    refused: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        setting = known.get(key)
-        if setting is None:
-            found.add(f"{at}.{key}", (refused or {}).get(key) or _unknown("setting", key, known))
-            continue
-        try:
-            values[key] = setting.read(value)
-        except ValueError as error:
-            found.add(f"{at}.{key}", str(error))
-    return values
-
-
-def _modems(value: object, read_secret: Callable[[SecretKind, str], str] | None, found: _Problems) -> tuple[Modem, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
-        found.add("modem", "is no list of modems; begin each with [[modem]], in double brackets")
-        return ()
-    modems = []
-    for index, table in enumerate(value):
-        at = f"modem[{index}]"
-        values = _values(table, at, TABLES["modem"], found, REFUSED)
-        if "id" not in table:
-            found.add(f"{at}.id", 'is missing; each modem needs a name, such as id = "gsm1"')
-        if not table.keys() & {"port", "imei", "iccid"}:
-            found.add(f"{at}.port", "is missing; `gsmbridge modem scan` lists the ports that answer as modems")
-        pin = _pin(values, at, read_secret, found)
-        if "id" in values:
-            modems.append(Modem(pin=pin, **values))
-    for key in ("id", "port", "imei", "iccid"):
-        _no_twins(key, value, found)
-    return tuple(modems)
-
-
-def _pin(
-    values: dict[str, Any], at: str, read_secret: Callable[[SecretKind, str], str] | None, found: _Problems
-) -> Secret | None:
-    """Takes the references out of `values` and follows one of them."""
-    file: Path | None = values.pop("pin_file", None)
-    credential: str | None = values.pop("pin_credential", None)
-    if file is not None and credential is not None:
-        found.add(f"{at}.pin_credential", "stands beside pin_file; keep one of the two")
-        return None
-    if read_secret is None or (file is None and credential is None):
-        return None
-    key = "pin_file" if file is not None else "pin_credential"
-    try:
-        if file is not None:
-            value = read_secret(SecretKind.FILE, str(file))
-        else:
-            value = read_secret(SecretKind.CREDENTIAL, str(credential))
-    except SecretProblem as error:
-        found.add(f"{at}.{key}", str(error))
-        return None
-    if not re.fullmatch(r"[0-9]{4,8}", value.strip()):  # 31.102: 4 to 8 digits
-        found.add(f"{at}.{key}", "does not hold a PIN; a PIN has 4 to 8 digits and stands alone")
-        return None
-    return Secret(value.strip())
-
-
-def _no_twins(key: str, tables: list[dict[str, object]], found: _Problems) -> None:
-    seen: dict[str, int] = {}
-    for index, table in enumerate(tables):
-        value = table.get(key)
-        if not isinstance(value, str):
-            continue
-        if value in seen:
-            found.add(f"modem[{index}].{key}", f"{says(value)} is already that of modem[{seen[value]}]")
-        else:
-            seen[value] = index
-
-
-def _check_together(settings: Settings, document: Mapping[str, object], found: _Problems) -> None:
+def _check_together(settings: Settings, document: Mapping[str, object], found: Problems) -> None:
     service = settings.service
     host = service.host
     if not service.allow_remote and host != "localhost" and not ipaddress.ip_address(host).is_loopback:
@@ -211,9 +124,3 @@ def _syntax_problem(message: str) -> Problem:
     match = _AT_LINE.search(message)
     line = int(match[1]) if match else 0
     return Problem(at="", detail=f"this is no TOML: {_AT_LINE.sub('', message)}", line=line)
-
-
-def _unknown(what: str, name: str, known: Iterable[str], *, brackets: bool = False) -> str:
-    names = list(known)
-    listed = ", ".join(f"[[{n}]]" if n == "modem" else f"[{n}]" for n in names) if brackets else ", ".join(names)
-    return f"there is no such {what}{meant(name, names) or f'; there are: {listed}'}"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bridge.model import DoubtPolicy
+from bridge.model import DoubtPolicy, Kind
 
 __all__ = [
     "LONGEST_SOCKET_PATH",
@@ -20,15 +20,19 @@ __all__ = [
     "digits",
     "duration",
     "durations",
+    "each",
     "integer",
+    "kind",
     "listen",
     "meant",
     "name",
     "path",
     "policy",
     "port",
+    "prefix",
     "region",
     "says",
+    "sender",
     "size",
     "smsc",
     "socket",
@@ -42,7 +46,9 @@ _SIZE = re.compile(r"([0-9]+) ?(B|KiB|MiB|GiB)")
 _SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _CHANNEL_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _PORT_URL = re.compile(r"(?:socket|rfc2217)://(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):([0-9]{1,5})(?:[/?].*)?")
+_PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
 _MSISDN = re.compile(r"\+?[0-9]{3,20}")
+_MOST_LISTED = 1000
 _WEEKS_63 = 63 * 7 * 86_400  # the longest TP-VP, 23.040 §9.2.3.12.1
 
 Reader = Callable[[object], object]
@@ -149,6 +155,35 @@ def choice_of_numbers(*numbers: int) -> Reader:
         return value
 
     return read
+
+
+def each(one: Reader, sample: str) -> Reader:
+    """A list of one or more."""
+
+    def read(value: object) -> tuple[object, ...]:
+        if not isinstance(value, list) or not 1 <= len(value) <= _MOST_LISTED:
+            raise ValueError(f"{says(value)} is no list of 1 to {_MOST_LISTED} such as {sample}")
+        return tuple(one(v) for v in value)
+
+    return read
+
+
+def kind(value: object) -> str:
+    return str(choice(*Kind)(value))
+
+
+def prefix(value: object) -> str:
+    text = _text(value, 'the beginning of numbers such as "+48"')
+    if not _PREFIX.fullmatch(text):
+        raise ValueError(f'{says(value)} is no beginning of a number; write it with its country code, such as "+48"')
+    return text
+
+
+def sender(value: object) -> str:
+    text = _text(value, 'a sender such as "Shop"')
+    if not 1 <= len(text) <= 20 or not text.isprintable():
+        raise ValueError(f"{says(value)} is no sender; it has 1 to 20 characters that can be seen")
+    return text
 
 
 def policy(value: object) -> DoubtPolicy:

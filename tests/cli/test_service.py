@@ -32,6 +32,14 @@ NEEDING = [
     ("inbox",),
     ("modem", "ls"),
     ("modem", "info", "gsm1"),
+    ("provider", "ls"),
+    ("provider", "balance"),
+    ("provider", "cost", "cloud1", PHONE),
+    ("provider", "senders", "cloud1"),
+    ("provider", "status", "cloud1", "1"),
+    ("provider", "test"),
+    ("provider", "hlr", "cloud1", PHONE),
+    ("route", "test", PHONE),
 ]
 
 

@@ -1,0 +1,256 @@
+"""/v1/channels/{id}/...: what a provider's account can be asked. Each question goes to the provider."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Annotated, TypeVar
+
+import msgspec
+from litestar import get, post
+from msgspec import Meta
+
+from bridge.api import body
+from bridge.api.body import Head, Shape
+from bridge.api.channels import no_channel
+from bridge.api.operation import Operation
+from bridge.api.orders import OrderIn, order
+from bridge.api.parts import Parts
+from bridge.api.problems import ProviderSaid, Refusal
+from bridge.api.query import Parameter, Query
+from bridge.api.routing import OPERATION, AnyRequest, PartsOf
+from bridge.model import Scope, show_id
+from bridge.policy import numbers
+from bridge.policy.admission import Complaint, Rejected
+from drivers.contract import Account, NotOffered, Submission, SubmitError
+
+__all__ = ["ROUTES", "BalanceOut", "LookupOut", "QuoteOut", "SenderOut", "Senders", "StatusOut"]
+
+T = TypeVar("T")
+
+Money = Annotated[str, Meta(description="a decimal number", pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+_CODES = ("channel_not_found", "not_offered", "provider_failed")
+_NUMBER = Parameter(name="number", description="the number asked about", schema={"type": "string"})
+_REFERENCE = Parameter(
+    name="reference",
+    description="the provider's id of the message: `reference` of an attempt",
+    schema={"type": "string"},
+)
+_TO = Parameter(name="to", description="the message's recipient; some providers need it", schema={"type": "string"})
+
+
+class BalanceOut(msgspec.Struct, frozen=True, kw_only=True):
+    """`amount`: of `currency` where `unit` is "money", else so many "messages"."""
+
+    amount: Money
+    currency: str
+    unit: str
+
+
+class QuoteOut(msgspec.Struct, frozen=True, kw_only=True):
+    """What a message would cost. `parts` as the provider counts them, `part_count` as we do; null: it does not say."""
+
+    cost: Money
+    currency: str
+    parts: int | None
+    part_count: int
+
+
+class SenderOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A sender name and, in the provider's own words, whether it may be used."""
+
+    name: str
+    state: str
+
+
+class Senders(msgspec.Struct, frozen=True, kw_only=True):
+    items: list[SenderOut]
+
+
+class StatusOut(msgspec.Struct, frozen=True, kw_only=True):
+    """What the provider says of a message. `fate`: its word in ours; `code`, `detail`: its own."""
+
+    reference: str | None
+    to: str | None
+    fate: str | None
+    code: str
+    detail: str
+    cost: Money | None
+    currency: str
+
+
+class LookupOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A subscriber. `reachable` null: not known. `facts`: in the provider's own words."""
+
+    number: str
+    reachable: bool | None
+    facts: dict[str, str]
+
+
+@get(
+    "/v1/channels/{id:str}/balance",
+    opt={
+        OPERATION: Operation(
+            summary="What is left on an account", scope=Scope.READ, answer=BalanceOut, codes=(*_CODES, "bad_parameter")
+        )
+    },
+)
+async def get_balance(request: AnyRequest, parts: PartsOf) -> BalanceOut:
+    account = await _account(request, parts)
+    _query(request).done()
+    found = await _asked(account.balance())
+    return BalanceOut(amount=f"{found.amount:f}", currency=found.currency, unit=found.unit)
+
+
+@get(
+    "/v1/channels/{id:str}/senders",
+    opt={
+        OPERATION: Operation(
+            summary="The account's sender names", scope=Scope.READ, answer=Senders, codes=(*_CODES, "bad_parameter")
+        )
+    },
+)
+async def get_senders(request: AnyRequest, parts: PartsOf) -> Senders:
+    account = await _account(request, parts)
+    _query(request).done()
+    return Senders(items=[SenderOut(name=s.name, state=s.state) for s in await _asked(account.senders())])
+
+
+@post(
+    "/v1/channels/{id:str}/quote",
+    status_code=200,
+    opt={
+        OPERATION: Operation(
+            summary="Ask what a message would cost",
+            description="The body is an order; nothing is sent.",
+            scope=Scope.READ,
+            body=OrderIn,
+            answer=QuoteOut,
+            codes=(*_CODES, "number_not_valid", "content_not_possible", "text_too_long"),
+        )
+    },
+)
+async def post_quote(request: AnyRequest, parts: PartsOf) -> QuoteOut:
+    account = await _account(request, parts)
+    wanted = _ORDER.decode(await body.read(Head.of(request.scope["headers"]), request.receive, parts.max_body))
+    submission = _submission(wanted, parts)
+    found = await _asked(account.quote(submission))
+    return QuoteOut(cost=f"{found.cost:f}", currency=found.currency, parts=found.parts, part_count=submission.parts)
+
+
+@get(
+    "/v1/channels/{id:str}/status",
+    opt={
+        OPERATION: Operation(
+            summary="Ask the provider what became of a message",
+            description="Also of one that was not ordered here. Nothing of the answer is stored.",
+            scope=Scope.ADMIN,
+            answer=StatusOut,
+            query=(_REFERENCE, _TO),
+            codes=(*_CODES, "bad_parameter"),
+        )
+    },
+)
+async def get_status(request: AnyRequest, parts: PartsOf) -> StatusOut:
+    account = await _account(request, parts)
+    query = _query(request, _REFERENCE, _TO)
+    reference = _needed(query, "reference", query.text("reference"))
+    to = query.number("to", parts.region) or ""
+    query.done()
+    found = await _asked(account.status(reference, to))
+    return StatusOut(
+        reference=found.reference,
+        to=found.recipient or to or None,
+        fate=None if found.fate is None else found.fate.value,
+        code=found.code,
+        detail=found.detail,
+        cost=None if found.cost is None else f"{found.cost:f}",
+        currency=found.currency,
+    )
+
+
+@get(
+    "/v1/channels/{id:str}/subscriber",
+    opt={
+        OPERATION: Operation(
+            summary="Look a subscriber up (HLR)",
+            description="Most providers charge for it; some take up to a minute.",
+            scope=Scope.SEND,
+            answer=LookupOut,
+            query=(_NUMBER,),
+            codes=(*_CODES, "bad_parameter"),
+        )
+    },
+)
+async def get_subscriber(request: AnyRequest, parts: PartsOf) -> LookupOut:
+    account = await _account(request, parts)
+    query = _query(request, _NUMBER)
+    number = _needed(query, "number", query.number("number", parts.region))
+    query.done()
+    found = await _asked(account.subscriber(number))
+    return LookupOut(number=found.number, reachable=found.reachable, facts=found.facts)
+
+
+ROUTES = (get_balance, get_senders, post_quote, get_status, get_subscriber)
+
+_ORDER = Shape(OrderIn)
+
+
+async def _account(request: AnyRequest, parts: Parts) -> Account:
+    id: str = request.path_params["id"]
+    account = parts.account(id)
+    if account is not None:
+        return account
+    channels = await parts.channels()
+    if all(one.id != id for one in channels):
+        raise no_channel(id, channels)
+    raise Refusal("not_offered", f"channel {id} is a modem; only a provider's account can be asked this")
+
+
+async def _asked(question: Awaitable[T]) -> T:
+    try:
+        return await question
+    except NotOffered as error:
+        raise Refusal("not_offered", str(error)) from None
+    except SubmitError as error:
+        said = ProviderSaid(code=error.code, cause=error.cause.value)
+        raise Refusal("provider_failed", f"{error.detail} ({error.code})", provider=said) from None
+
+
+def _query(request: AnyRequest, *allowed: Parameter) -> Query:
+    return Query(request.scope["query_string"], allowed)
+
+
+def _needed(query: Query, name: str, value: str | None) -> str:
+    if value is None and not query.complained(name):
+        query.complain(name, "is missing")
+    return value or ""
+
+
+def _submission(wanted: OrderIn, parts: Parts) -> Submission:
+    """As it would be handed to the provider. Raises `Rejected` with every complaint."""
+    asked = order(wanted, wanted.to)
+    complaints: list[Complaint] = []
+    number = numbers.normal(wanted.to, parts.region)
+    if isinstance(number, numbers.NoNumber):
+        complaints.append(Complaint(at="to", code=number.code, detail=number.detail))
+    try:
+        content = parts.intake.preview(asked)
+    except Rejected as error:
+        raise Rejected([*complaints, *error.complaints]) from None
+    if isinstance(number, numbers.NoNumber):
+        raise Rejected(complaints)
+    return Submission(
+        attempt_id=show_id("att", parts.ids.next()),
+        to=number,
+        sender=asked.sender,
+        text=content.text,
+        message_class=asked.message_class,
+        validity=asked.valid_for,
+        report=True if asked.report is None else asked.report,
+        kind=asked.kind.value,
+        encoding=content.encoding,
+        parts=content.plan.parts,
+        data=content.data,
+        udh=content.udh,
+        options=asked.options if asked.url is None else {**asked.options, "url": asked.url},
+    )
