@@ -16,9 +16,10 @@ from typing import TypeVar
 
 import msgspec
 
-from bridge.model import Attempt, ChannelSnapshot, Ids, Instant, Message, Status, route_queue, show_id
+from bridge.model import Attempt, ChannelSnapshot, Ids, Instant, Message, Status, route_queue
 from bridge.outbound import reports, settle
 from bridge.outbound.job import WHOLE, Job, job_for, submission
+from bridge.outbound.telling import Teller
 from bridge.policy import fitness
 from bridge.policy.correlation import recipient_key
 from bridge.store import Changes, Store, StoreFull
@@ -87,6 +88,7 @@ class Channel:
         self.busy = False
         self.draining = False
         self._bridge = bridge
+        self._tell = Teller(bridge.telemetry, id)
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -187,7 +189,7 @@ class Channel:
                 job = self.backlog.popleft()
                 armed = await self._write(partial(self._arm, job))
                 if armed is not None:
-                    self._tell_armed(armed)
+                    self._tell.armed(armed.job.message, armed.attempt)
                 continue
             self.busy = True
             started = monotonic()
@@ -277,9 +279,9 @@ class Channel:
         await self._write(work)
         if following is not None and not goes_on and not more_parts:
             self.backlog.appendleft(following)
-        self._tell_end(armed, receipt, error, last=not more_parts)
+        self._tell.ended(message, attempt, receipt, error, last=not more_parts)
         if taken is not None:
-            self._tell_report(taken)
+            self._tell.reported(taken)
         if error is not None:
             self._bridge.wake_dispatch()
             if isinstance(error, MaybeSent):
@@ -289,7 +291,7 @@ class Channel:
         if not self.fit:
             await self._return_backlog()
         if next_armed is not None:
-            self._tell_armed(next_armed)
+            self._tell.armed(next_armed.job.message, next_armed.attempt)
         return next_armed
 
     async def _write(self, work: Callable[[Changes], T]) -> T:
@@ -344,14 +346,7 @@ class Channel:
             self.paused_until = self._bridge.now() + pause.milliseconds
             self.code = pause.code
             self._rest(pause.milliseconds / 1000)
-            self._bridge.telemetry.notable(
-                "channel_paused",
-                level=logging.WARNING,
-                channel=self.id,
-                code=pause.code,
-                reason=pause.reason,
-                seconds=pause.milliseconds // 1000,
-            )
+            self._tell.paused(pause)
 
     def _rest(self, seconds: float) -> None:
         if self._resting is not None:
@@ -363,7 +358,7 @@ class Channel:
         self._resting = None
         if self.paused_until is not None:
             self.paused_until = None
-            self._bridge.telemetry.notable("channel_probed", channel=self.id)
+            self._tell.probed()
         self._note_fitness()
         self._work.set()
         self._bridge.wake_dispatch()
@@ -391,7 +386,7 @@ class Channel:
     async def _report(self, report: StatusReport) -> None:
         id, now = self._bridge.ids.next(), self._bridge.now()
         taken = await self._bridge.store.write(lambda c: reports.take_report(c, self.id, report, now, id))
-        self._tell_report(taken)
+        self._tell.reported(taken)
         self._bridge.wake_dispatch()
 
     async def _late(self, late: LateResult) -> None:
@@ -402,14 +397,7 @@ class Channel:
 
         around = settle.Surroundings(channel=self.id)  # a late refusal takes its turn in the queue
         taken = await self._bridge.store.write(work)
-        if taken.message is not None:
-            self._bridge.telemetry.message(
-                "late_result",
-                message=show_id("msg", taken.message),
-                channel=self.id,
-                status=taken.status,
-                tp_mr=late.receipt.tp_mr if late.receipt else None,
-            )
+        self._tell.late(late, taken)
         self._bridge.wake_dispatch()
 
     async def _link(self, change: LinkChange) -> None:
@@ -417,16 +405,7 @@ class Channel:
             self.sim = change.iccid or (f"imei:{change.imei}" if change.imei else self.id)
         if change.state is not self.state or change.code != self.code:
             self.since = self._bridge.now()
-            up = change.state is LinkState.UP
-            self._bridge.telemetry.notable(
-                f"channel_{change.state}",
-                level=logging.INFO if up or change.state is LinkState.STARTING else logging.WARNING,
-                channel=self.id,
-                code=change.code or None,
-                reason=change.reason or None,
-                model=change.model or None,
-                port=change.port or None,
-            )
+            self._tell.link(change)
         self.state = change.state
         self.code = change.code
         self._note_fitness()
@@ -435,49 +414,3 @@ class Channel:
         else:
             await self._return_backlog()
         self._bridge.wake_dispatch()
-
-    # --- Telling ------------------------------------------------------------------------------------------------------
-
-    def _tell_armed(self, armed: _Armed) -> None:
-        if not self._bridge.telemetry.wanted:
-            return
-        self._bridge.telemetry.message(
-            "armed",
-            message=show_id("msg", armed.job.message.id),
-            channel=self.id,
-            part=armed.attempt.part,
-            parts=armed.job.message.parts,
-        )
-
-    def _tell_end(self, armed: _Armed, receipt: Receipt | None, error: SubmitError | None, *, last: bool) -> None:
-        if not self._bridge.telemetry.wanted:
-            return
-        message = show_id("msg", armed.job.message.id)
-        if receipt is not None:
-            self._bridge.telemetry.message(
-                "sent" if last else "part_sent",
-                message=message,
-                channel=self.id,
-                part=armed.attempt.part,
-                parts=armed.job.message.parts,
-                tp_mr=receipt.tp_mr,
-                reference=receipt.reference,
-            )
-        elif error is not None:
-            self._bridge.telemetry.message(
-                "in_doubt" if isinstance(error, MaybeSent) else "not_sent",
-                message=message,
-                channel=self.id,
-                code=error.code,
-                reason=error.detail,
-            )
-
-    def _tell_report(self, taken: reports.Taken) -> None:
-        if taken.repeat or not self._bridge.telemetry.wanted:
-            return
-        if taken.message is None:
-            self._bridge.telemetry.message("report_unmatched", channel=self.id)
-            return
-        self._bridge.telemetry.message(
-            "report", message=show_id("msg", taken.message), channel=self.id, fate=taken.fate, status=taken.status
-        )

@@ -131,7 +131,9 @@ def _find(changes: Changes, row: Report, report: StatusReport) -> Attempt | None
         return found
     doubt = correlation.among_doubts(facts, changes.doubts_of(row.sim))
     if doubt is None:
-        return None
+        # Accepted without a TP-MR: "we had it already" (TP-FCS 197) tells none.
+        to = changes.listening_to(row.sim, correlation.recipient_key(row.recipient))
+        return correlation.best(facts, [a for a in to if a.tp_mr is None])
     settle.prove_sent(changes, doubt, row.received_at, reference=str(row.tp_mr), tp_mr=row.tp_mr, by="report")
     return changes.attempt(doubt.id)
 

@@ -265,3 +265,17 @@ def test_half_sent_and_its_sim_gone_goes_whole_by_another_and_is_flagged(tmp_pat
             assert len(gate.texts()) == 3
 
     asyncio.run(flow())
+
+
+def test_already_had_it_is_sent_and_its_report_is_found_by_the_recipient(tmp_path: Path) -> None:
+    """S35: +CMS ERROR 197 tells no TP-MR."""
+
+    async def flow() -> None:
+        async with gateway(tmp_path, reports=0.3) as gate:
+            gate.sim.modems[0].set_faults(sends=(SendFault(taken=True, code=197),))
+            message = await gate.status(await gate.send(ALICE), "delivered")
+            assert [a["state"] for a in message["attempts"]] == ["accepted"]
+            assert message["attempts"][0]["tp_mr"] is None
+            assert gate.texts() == ["Hello"]
+
+    asyncio.run(flow())

@@ -1,0 +1,101 @@
+"""What a channel tells of its work, as events. Costs nothing while nobody wants to know of single messages."""
+
+from __future__ import annotations
+
+import logging
+
+from bridge.model import Attempt, Message, show_id
+from bridge.outbound import reports
+from bridge.policy.fitness import Pause
+from bridge.telemetry import Telemetry
+from drivers.contract import LateResult, LinkChange, LinkState, MaybeSent, Receipt, SubmitError
+
+__all__ = ["Teller"]
+
+QUIET = frozenset({LinkState.UP, LinkState.STARTING})  # no reason for a warning
+
+
+class Teller:
+    def __init__(self, telemetry: Telemetry, channel: str) -> None:
+        self._telemetry = telemetry
+        self._channel = channel
+
+    def armed(self, message: Message, attempt: Attempt) -> None:
+        if self._telemetry.wanted:
+            self._telemetry.message(
+                "armed",
+                message=show_id("msg", message.id),
+                channel=self._channel,
+                part=attempt.part,
+                parts=message.parts,
+            )
+
+    def ended(
+        self, message: Message, attempt: Attempt, receipt: Receipt | None, error: SubmitError | None, *, last: bool
+    ) -> None:
+        """A submission's end. `last`: no part is left."""
+        if not self._telemetry.wanted:
+            return
+        id = show_id("msg", message.id)
+        if receipt is not None:
+            self._telemetry.message(
+                "sent" if last else "part_sent",
+                message=id,
+                channel=self._channel,
+                part=attempt.part,
+                parts=message.parts,
+                tp_mr=receipt.tp_mr,
+                reference=receipt.reference,
+            )
+        elif error is not None:
+            name = "in_doubt" if isinstance(error, MaybeSent) else "not_sent"
+            self._telemetry.message(name, message=id, channel=self._channel, code=error.code, reason=error.detail)
+
+    def reported(self, taken: reports.Taken) -> None:
+        if taken.repeat or not self._telemetry.wanted:
+            return
+        if taken.message is None:
+            self._telemetry.message("report_unmatched", channel=self._channel)
+            return
+        self._telemetry.message(
+            "report",
+            message=show_id("msg", taken.message),
+            channel=self._channel,
+            fate=taken.fate,
+            status=taken.status,
+        )
+
+    def late(self, late: LateResult, taken: reports.Taken) -> None:
+        if taken.message is not None:
+            self._telemetry.message(
+                "late_result",
+                message=show_id("msg", taken.message),
+                channel=self._channel,
+                status=taken.status,
+                tp_mr=late.receipt.tp_mr if late.receipt else None,
+            )
+
+    def link(self, change: LinkChange) -> None:
+        self._telemetry.notable(
+            f"channel_{change.state}",
+            level=logging.INFO if change.state in QUIET else logging.WARNING,
+            channel=self._channel,
+            code=change.code or None,
+            reason=change.reason or None,
+            model=change.model or None,
+            port=change.port or None,
+        )
+
+    def paused(self, pause: Pause) -> None:
+        self._telemetry.notable(
+            "channel_paused",
+            level=logging.WARNING,
+            channel=self._channel,
+            code=pause.code,
+            reason=pause.reason,
+            seconds=pause.milliseconds // 1000,
+        )
+
+    def probed(self) -> None:
+        """The pause is over; one message goes to see."""
+        self._telemetry.notable("channel_probed", channel=self._channel)
