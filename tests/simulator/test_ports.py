@@ -284,7 +284,9 @@ def test_a_host_that_does_not_read_loses_nothing_up_to_the_bound() -> None:
     run(work)
 
 
-@pytest.mark.parametrize("arguments", [{"modems": -1}, {"modems": 1000}, {"profile": "nokia"}, {"profile": ["zte"] * 2}])
+@pytest.mark.parametrize(
+    "arguments", [{"modems": -1}, {"modems": 1000}, {"profile": "nokia"}, {"profile": ["zte"] * 2}]
+)
 def test_a_simulation_that_cannot_be_is_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"modem|profile"):
         Simulation(**arguments)
