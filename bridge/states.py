@@ -1,4 +1,4 @@
-"""The legal moves of a message and of an attempt. An unlisted move raises: the table is the documentation.
+"""The legal moves of a message and of an attempt. The store refuses an unlisted one: the table is the documentation.
 
     queued -> sending -> sent -> delivered | undelivered | sent_no_report
        |       ^  |  |
@@ -25,9 +25,6 @@ __all__ = [
     "MOVES",
     "TERMINAL",
     "WAITING",
-    "IllegalMove",
-    "check",
-    "check_attempt",
 ]
 
 PROVEN = frozenset({S.SENT, S.DELIVERED, S.UNDELIVERED})
@@ -70,17 +67,3 @@ TERMINAL = frozenset(
 CORRECTABLE = frozenset(s for s in TERMINAL if MOVES[s])  # left only by evidence
 WAITING = frozenset({S.QUEUED, S.RETRY_WAIT})  # may be claimed
 CANCELLABLE = WAITING  # only before a part of it is armed
-
-
-class IllegalMove(Exception):
-    """A change of state that the table does not list."""
-
-
-def check(old: S, new: S) -> None:
-    if new not in MOVES[old]:
-        raise IllegalMove(f"a message cannot go from {old} to {new}")
-
-
-def check_attempt(old: A, new: A) -> None:
-    if new not in ATTEMPT_MOVES[old]:
-        raise IllegalMove(f"an attempt cannot go from {old} to {new}")

@@ -48,8 +48,7 @@ log = logging.getLogger("gsmbridge.channel")
 
 T = TypeVar("T")
 
-AHEAD = 0.6  # seconds of work claimed ahead: the channel does not wait for a slow disk, an urgent text hardly for it
-SHALLOW, DEEP = 2, 32  # messages claimed ahead at least and at most
+SHALLOW, DEEP = 2, 32  # messages claimed ahead: enough for a second, so that an urgent one waits no longer
 LINK_REST = 1.0  # seconds before a channel whose link failed is tried again
 FULL_DISK_WAIT = 1.0
 
@@ -117,7 +116,7 @@ class Channel:
         """How many more messages to assign. After a pause one message goes as a probe."""
         if not self.fit:
             return 0
-        depth = 1 if self._pauses else max(SHALLOW, min(DEEP, int(AHEAD / self._pace)))
+        depth = 1 if self._pauses else max(SHALLOW, min(DEEP, int(1 / self._pace)))
         return max(0, depth - len(self.backlog))
 
     @property

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.model import AttemptState as A
 from bridge.model import Status as S
-from bridge.states import ATTEMPT_MOVES, CANCELLABLE, MOVES, TERMINAL, WAITING, IllegalMove, check, check_attempt
+from bridge.states import ATTEMPT_MOVES, CANCELLABLE, MOVES, TERMINAL, WAITING
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ def test_every_message_can_come_to_an_end() -> None:
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(way))
 def test_the_diagram(way: list[S]) -> None:
     for old, new in pairwise(way):
-        check(old, new)
+        assert new in MOVES[old]
 
 
 def test_a_terminal_state_is_left_only_by_evidence() -> None:
@@ -91,25 +91,23 @@ def test_only_a_doubt_becomes_unknown() -> None:
 def test_an_armed_attempt_never_goes_back() -> None:
     """No row, no bytes: an attempt is armed once, and after a start it can only be in doubt."""
     assert all(A.ARMED not in moves for moves in ATTEMPT_MOVES.values())
-    check_attempt(A.ARMED, A.IN_DOUBT)
+    assert A.IN_DOUBT in ATTEMPT_MOVES[A.ARMED]
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [(S.DELIVERED, S.UNDELIVERED), (S.SENT, S.QUEUED), (S.CANCELLED, S.SENDING), (S.SENDING, S.CANCELLED)],
 )
-def test_an_unlisted_move_raises(old: S, new: S) -> None:
-    with pytest.raises(IllegalMove, match=f"from {old} to {new}"):
-        check(old, new)
+def test_what_may_never_be_listed(old: S, new: S) -> None:
+    """That the store refuses every unlisted pair is in tests/contract."""
+    assert new not in MOVES[old]
 
 
 @pytest.mark.parametrize(("old", "new"), [(A.ACCEPTED, A.IN_DOUBT), (A.IN_DOUBT, A.ACCEPTED), (A.ARMED, A.UNRESOLVED)])
-def test_an_unlisted_move_of_an_attempt_raises(old: A, new: A) -> None:
-    with pytest.raises(IllegalMove, match=f"from {old} to {new}"):
-        check_attempt(old, new)
+def test_what_may_never_be_listed_of_an_attempt(old: A, new: A) -> None:
+    assert new not in ATTEMPT_MOVES[old]
 
 
 def test_what_a_late_answer_may_change() -> None:
     for state in (A.IN_DOUBT, A.UNRESOLVED):
-        check_attempt(state, A.ACCEPTED_LATE)
-        check_attempt(state, A.REFUSED_LATE)
+        assert {A.ACCEPTED_LATE, A.REFUSED_LATE} <= ATTEMPT_MOVES[state]
