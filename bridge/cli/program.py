@@ -10,7 +10,20 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import configuration, demo, inbox, keys, messages, modems, providers, routes, send, service, simulators
+from bridge.cli import (
+    configuration,
+    demo,
+    inbox,
+    install,
+    keys,
+    messages,
+    modems,
+    providers,
+    routes,
+    send,
+    service,
+    simulators,
+)
 from bridge.cli.exits import Exit
 
 __all__ = ["program"]
@@ -69,6 +82,7 @@ _add(program, messages.ls)
 _add(program, messages.show)
 _add(program, messages.cancel)
 _add(program, inbox.inbox)
+_add(program, install.install)
 
 _modem = _group("The modems: what they are, how they are, where they are.")
 _add(_modem, modems.ls)

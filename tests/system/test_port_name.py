@@ -1,0 +1,90 @@
+"""The program that udev runs for each new port: says which modem it is, or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import importlib.util
+import os
+import pty
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from drivers.simulator import Simulation
+
+PROGRAM = Path(__file__).parents[2] / "udev/gsmbridge_port.py"
+
+
+def loaded() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("gsmbridge_port", PROGRAM)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+async def run(*arguments: str) -> tuple[int, list[str]]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", str(PROGRAM), *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    return process.returncode or 0, out.decode().splitlines()
+
+
+async def ask(hold: bool = False) -> tuple[str, tuple[int, list[str]]]:
+    """The IMEI of a simulated modem, and what the program says of its port. `hold`: as our service holds it."""
+    async with Simulation(modems=1) as sim:
+        modem = sim.modems[0]
+        with open(modem.port, "rb+", buffering=0) as port:  # noqa: ASYNC230 - a line, not a disk
+            if hold:
+                fcntl.flock(port, fcntl.LOCK_EX)
+            return modem.imei, await run(os.ttyname(port.fileno()))
+
+
+def test_a_command_port_says_which_modem_it_is() -> None:
+    imei, said = asyncio.run(ask())
+    assert said == (0, ["GSMBRIDGE_AT=1", f"GSMBRIDGE_IMEI={imei}"])
+
+
+def test_a_port_that_is_held_is_left_alone() -> None:
+    assert asyncio.run(ask(hold=True))[1] == (0, [])
+
+
+def test_a_port_that_never_answers_costs_its_patience_and_says_nothing() -> None:
+    ours, theirs = pty.openpty()
+    try:
+        module = loaded()
+        module.ANSWER = module.PAUSE = 0.01
+        assert module.identify(os.ttyname(theirs), patience=0.05) == []
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+@pytest.mark.parametrize("noise", [b"$GPGGA,1,2\r\n", b"x" * 5000])
+def test_a_port_that_only_talks_is_given_up_at_once(noise: bytes) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        module = loaded()
+        module._keep_lines_up = lambda _port: os.write(ours, noise)
+        assert module.identify(os.ttyname(theirs), patience=60) == []
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_what_is_no_port_is_no_error() -> None:
+    assert asyncio.run(run("/dev/null")) == (0, [])
+    assert asyncio.run(run("/dev/no-such-port")) == (0, [])
+    assert asyncio.run(run("ttyUSB0"))[0] == 2
+
+
+def test_only_digits_of_an_answer_are_passed_on() -> None:
+    module = loaded()
+    assert module.IMEI.search(b"AT+CGSN\n490154203237518\n\nOK\n")[1] == b"490154203237518"
+    assert module.IMEI.search(b'+CGSN: "490154203237518"\nOK')[1] == b"490154203237518"
+    assert module.IMEI.search(b"490154203237518\x07;evil\nOK") is None
