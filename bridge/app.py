@@ -122,7 +122,7 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
             wake_doubts=wake_doubts,
             others=dispatch.others,
         )
-        environment = registry.Environment(state_dir=settings.service.state_dir)
+        environment = registry.Environment(state_dir=settings.service.state_dir, usb_helper=settings.service.usb_helper)
         for modem in settings.modems:
             driver = registry.create("modem", modem.id, _modem_settings(modem), environment)
             app.channels[modem.id] = Channel(modem.id, "modem", driver, shared)
@@ -368,5 +368,9 @@ def _modem_settings(modem: Modem) -> ModemSettings:
         poll=modem.poll,
         baudrate=modem.baudrate,
         rtscts=modem.rtscts,
+        repair=modem.repair,
+        power_command=modem.power_command,
+        recording=modem.recording,
+        trace=modem.trace,
         timing=timing,
     )

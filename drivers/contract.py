@@ -15,6 +15,7 @@ One driver instance is one *channel*. Rules for its author:
 10. One `submit` at a time: the bridge never calls it again before the last call ended.
 11. Whatever the peer sends, a driver SHOULD survive it, keep the raw form, and count it.
 12. Numbers and texts MUST NOT be logged above debug level, secrets never.
+13. A submission that names a SIM MUST NOT go out by another one: `NotSent` with cause `LINK`.
 
 The bridge owes the driver: the attempt is on disk before `submit` is called; `accept` returns only when the event is.
 """
@@ -58,6 +59,8 @@ __all__ = [
     "Receipt",
     "Reference",
     "Refused",
+    "Repair",
+    "RepairState",
     "Reply",
     "ReportFate",
     "SenderName",
@@ -98,6 +101,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """What one acknowledgement answers: one part for a modem, one whole message for a provider."""
 
     attempt_id: str  # ours, unique; a provider gets it as the client's reference
+    sim: str = ""  # the SIM it was armed for; a modem with another one takes it not. "" = any
     to: str  # "+48600700800", or a short code of digits
     sender: str | None = None  # sender ID asked for; a modem cannot set it and ignores it
     text: str | None = None  # the whole text, for drivers that take messages
@@ -330,7 +334,24 @@ class LateResult(msgspec.Struct, frozen=True, kw_only=True):
     error: SubmitError | None = None
 
 
-Event = Incoming | StatusReport | LinkChange | LateResult
+class RepairState(StrEnum):
+    BEGUN = "begun"  # a rung is being climbed
+    FAILED = "failed"  # it could not be carried out
+    CURED = "cured"  # the trouble is over
+    GIVEN_UP = "given_up"  # nothing that the driver may do helps
+
+
+class Repair(msgspec.Struct, frozen=True, kw_only=True):
+    """A step by which the driver tries to bring its link back by itself. The bridge need not do anything about it."""
+
+    state: RepairState
+    rung: str = ""  # "reopen", "radio", "reset", "usb", "power" ...; when cured, the last one
+    reason: str = ""  # a sentence
+    steps: int = 0  # when cured: how many it took
+    seconds: float = 0.0  # when cured: how long it took
+
+
+Event = Incoming | StatusReport | LinkChange | LateResult | Repair
 
 
 class Sink(Protocol):

@@ -74,6 +74,7 @@ PURE = (
     "drivers.modems.commands",
     "drivers.modems.profile",
     "drivers.modems.profiles",
+    "drivers.modems.repair",
     "drivers.modems.replies",
 )
 PURE_WITH_FILES = ("drivers.modems.profiles",)  # its __init__ lists the folder and imports what is in it
@@ -119,6 +120,7 @@ CLOCK_OWNERS = frozenset({"datetime", "date", "time"})
 # Third-party libraries and the only places that may know them.
 ONLY_IN = {
     "serial": ("drivers.modems.link",),
+    "pyudev": ("drivers.modems.ports",),
     "gsmmodem": ("drivers.gsm",),
     "phonenumbers": ("bridge.policy", "bridge.config"),
     "litestar": ("bridge.api",),
@@ -217,6 +219,11 @@ def test_drivers_below_the_link_need_nothing_but_the_standard_library_and_msgspe
         if module.split(".")[0] not in STANDARD | {"msgspec", "drivers", "gsmmodem"}
     ]
     assert found == []
+
+
+def test_the_helper_with_privileges_is_standard_library_alone() -> None:
+    path = next(path for name, path in EVERY if name == "drivers.modems.usb_helper")
+    assert {module.split(".")[0] for module, _, _ in imports(path)} <= STANDARD
 
 
 def impurities(name: str, path: Path) -> list[str]:

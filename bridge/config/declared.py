@@ -87,6 +87,12 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             about="The private socket (mode 0600) by which the command line talks to the service. Without it: "
             "gsmbridge.sock in state_dir.",
         ),
+        Setting(
+            name="usb_helper",
+            read=read.socket,
+            default='"/run/gsmbridge-usb.sock"',
+            about="Socket of the helper that may reset USB devices; without it the service has no way to do so.",
+        ),
     ),
     "limits": _declare(
         Setting(
@@ -247,6 +253,27 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             read=read.boolean,
             default="false",
             about="Log every line to and from this modem at debug level, texts and numbers included.",
+        ),
+        Setting(
+            name="recording",
+            read=read.duration(0, 86_400),
+            default='"15m"',
+            about="How far back the flight recorder goes: what was said to and by the modem, numbers and texts masked, "
+            "on disk in state_dir. 0 switches it off.",
+        ),
+        Setting(
+            name="repair",
+            read=read.boolean,
+            default="true",
+            about="Repair the modem when it is in trouble: register anew, restart its radio, and what "
+            "`gsmbridge modem prove` has shown to work on it. Without it the port is only opened again.",
+        ),
+        Setting(
+            name="power_command",
+            read=read.each(read.argument, '["/usr/local/bin/relay", "3"]'),
+            sample='["/usr/local/bin/relay", "3"]',
+            about="A program with its arguments that cuts this modem's power, waits, and gives it back: a relay, a "
+            "smart plug, uhubctl. Run without a shell as the service's user.",
         ),
     ),
     "provider": _declare(

@@ -13,6 +13,7 @@ from bridge.model import DoubtPolicy, Kind
 __all__ = [
     "LONGEST_SOCKET_PATH",
     "Reader",
+    "argument",
     "boolean",
     "channel_id",
     "choice",
@@ -166,6 +167,13 @@ def each(one: Reader, sample: str) -> Reader:
         return tuple(one(v) for v in value)
 
     return read
+
+
+def argument(value: object) -> str:
+    text = _text(value, "a program or an argument")
+    if not text or "\0" in text:
+        raise ValueError(f"{says(value)} is no argument of a program")
+    return text
 
 
 def kind(value: object) -> str:

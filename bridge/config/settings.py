@@ -67,6 +67,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None = None  # ISO country of numbers without "+"
     log_level: str = "info"
     socket: Path = DEFAULT_STATE_DIR / SOCKET_NAME
+    usb_helper: Path = Path("/run/gsmbridge-usb.sock")
 
     @property
     def host(self) -> str:
@@ -112,6 +113,9 @@ class Modem(msgspec.Struct, frozen=True, kw_only=True):
     poll: float = 30.0  # seconds
     result_timeout: float | None = None  # seconds; None: the profile's
     trace: bool = False
+    recording: float = 900.0  # seconds; 0: none
+    repair: bool = True
+    power_command: tuple[str, ...] = ()
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,6 +36,7 @@ from drivers.contract import (
     NotSent,
     Receipt,
     Refused,
+    Repair,
     StatusReport,
     Submission,
     SubmitError,
@@ -209,7 +210,7 @@ class Channel:
 
     def _submission(self, armed: _Armed) -> Submission:
         part = None if armed.attempt.part == WHOLE else armed.job.parts[armed.attempt.part - 1]
-        return submission(armed.job.message, part, armed.attempt.id, self._bridge.now())
+        return submission(armed.job.message, part, armed.attempt.id, self._bridge.now(), armed.attempt.sim)
 
     def _arm(self, job: Job, changes: Changes) -> _Armed | None:
         """Permission to put the next part on the wire, on disk. None: cancelled or expired meanwhile."""
@@ -382,6 +383,8 @@ class Channel:
                 await self._late(event)
             case LinkChange():
                 await self._link(event)
+            case Repair():
+                self._tell.repair(event)
 
     async def _report(self, report: StatusReport) -> None:
         id, now = self._bridge.ids.next(), self._bridge.now()

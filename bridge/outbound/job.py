@@ -72,10 +72,11 @@ def parts_of(message: Message) -> list[Part]:
     )
 
 
-def submission(message: Message, part: Part | None, attempt: int, now: Instant) -> Submission:
-    """`part` None: the whole message, for a channel that takes messages."""
+def submission(message: Message, part: Part | None, attempt: int, now: Instant, sim: str = "") -> Submission:
+    """`part` None: the whole message, for a channel that takes messages. `sim`: it may go by no other one."""
     return Submission(
         attempt_id=show_id("att", attempt),
+        sim=sim,
         to=message.to,
         sender=message.sender,
         text=message.text,

@@ -8,7 +8,7 @@ from bridge.model import Attempt, Message, show_id
 from bridge.outbound import reports
 from bridge.policy.fitness import Pause
 from bridge.telemetry import Telemetry
-from drivers.contract import LateResult, LinkChange, LinkState, MaybeSent, Receipt, SubmitError
+from drivers.contract import LateResult, LinkChange, LinkState, MaybeSent, Receipt, Repair, RepairState, SubmitError
 
 __all__ = ["Teller"]
 
@@ -84,6 +84,18 @@ class Teller:
             reason=change.reason or None,
             model=change.model or None,
             port=change.port or None,
+        )
+
+    def repair(self, step: Repair) -> None:
+        self._telemetry.notable(
+            "channel_repaired" if step.state is RepairState.CURED else "channel_repair",
+            level=logging.INFO if step.state is RepairState.CURED else logging.WARNING,
+            channel=self._channel,
+            state=step.state.value,
+            rung=step.rung or None,
+            reason=step.reason or None,
+            steps=step.steps or None,
+            seconds=round(step.seconds) if step.state is RepairState.CURED else None,
         )
 
     def paused(self, pause: Pause) -> None:

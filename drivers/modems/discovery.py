@@ -9,14 +9,13 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from drivers.modems import replies
 from drivers.modems.line import Line, LineDown
 from drivers.modems.link import Link, LinkError, open_link
 from drivers.modems.profile import ProfileError
 from drivers.modems.settings import ModemSettings, Timing
 from drivers.modems.startup import Startup
 
-__all__ = ["PATTERNS", "Found", "candidates", "find_port", "probe", "scan"]
+__all__ = ["PATTERNS", "Found", "candidates", "probe"]
 
 PATTERNS = ("/dev/serial/by-path/*", "/dev/serial/by-id/*", "/dev/ttyUSB*", "/dev/ttyACM*")
 _QUICK = Timing(alive_tries=2, alive=2.0)  # two seconds a port, twice: many ports are none
@@ -81,32 +80,6 @@ async def probe(
         firmware=facts.firmware,
         profile=facts.profile.name,
     )
-
-
-async def scan(patterns: tuple[str, ...] = PATTERNS, *, opener: Opener = open_link) -> list[Found]:
-    """All candidates, one after the other: ports of one modem disturb each other."""
-    return [await probe(port, opener=opener) for port in candidates(patterns)]
-
-
-async def find_port(
-    *,
-    imei: str,
-    iccid: str = "",
-    patterns: tuple[str, ...] = PATTERNS,
-    skip: str = "",
-    opener: Opener = open_link,
-    monotonic: Callable[[], float] = time.monotonic,
-) -> str | None:
-    """The port behind which this modem (or this SIM) is now."""
-    for port in candidates(patterns):
-        if port == skip:  # just tried
-            continue
-        found = await probe(port, opener=opener, monotonic=monotonic)
-        if found.code:
-            continue
-        if (imei and found.imei[:14] == imei[:14]) or (not imei and iccid and replies.same_iccid(found.iccid, iccid)):
-            return port
-    return None
 
 
 def _device(port: str) -> str:

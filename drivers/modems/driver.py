@@ -1,8 +1,8 @@
 """A modem with its SIM as a channel of the bridge (`contract.Driver`).
 
 `run` opens the port and lives in a `Session` until the port goes; then it opens it again, or looks for the modem by
-its IMEI under whatever name it came back. `submit` goes straight to the line: it waits for the command under way,
-never for a whole scan of the storage."""
+its IMEI under whatever name it came back, climbs the repair ladder where that is due, and waits for what is plugged
+in. `submit` goes straight to the line: it waits for the command under way, never for a whole scan of the storage."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Protocol
 
 from drivers.contract import (
     Absent,
@@ -33,30 +34,50 @@ from drivers.contract import (
 from drivers.gsm import PduError
 from drivers.gsm.pdu import encode_submit
 from drivers.modems import commands, discovery, replies, sending
+from drivers.modems.actions import Actions
 from drivers.modems.commands import build, integer
 from drivers.modems.facts import Facts
 from drivers.modems.line import End, LineDown, NoAnswer, SendEnd, Trace
 from drivers.modems.link import Link, LinkError, open_link
 from drivers.modems.pin_guard import PinGuard
+from drivers.modems.ports import Ports
 from drivers.modems.profiles import by_name
+from drivers.modems.proofs import Proofs
+from drivers.modems.repair import Climb, Leave, Rung
+from drivers.modems.repairing import HARDWARE, Repairs, Yard
 from drivers.modems.session import Session
 from drivers.modems.settings import ModemSettings
 from drivers.modems.startup import Startup, StartupError
 from drivers.modems.teller import Teller
 
-__all__ = ["ModemDriver"]
+__all__ = ["ModemDriver", "Recording"]
 
 log = logging.getLogger("gsmbridge.modem")
 
 SLOW_SEND = 60.0  # seconds; a healthy message takes 15
 MODEM_ERRORS = 3  # of cause "modem" in a row, then the modem is brought up again
 SAME_REFERENCE = 3  # the same TP-MR so often in a row: this modem does not count
+NET_ERRORS = 3  # texts in a row that the network refuses while we are registered: it has dropped us without a word
+UNANSWERED = 3  # texts in a row without any result
+
+
+class Recording(Protocol):
+    """What went over the line, for later (`flight_recorder`)."""
+
+    def trace(self, direction: str, data: bytes) -> None: ...
+
+    def keep(self, reason: str) -> None:
+        """Something went wrong: what was said until now is kept aside."""
+
+    async def run(self) -> None: ...
 
 
 class ModemDriver:
     """One modem. `channel`: the name for logs, and for SIMs without any number. `trace` gets ('>' or '<', bytes).
 
     `guard`: without it no PIN is ever entered. `opener`, `patterns`: how ports are opened, where they are looked for.
+    `ports`, `yard`: shared with the other modems of this machine. `proofs`, `actions`: which repairs this unit was
+    proven to survive, and what can be done to its hardware.
     """
 
     capabilities = Capabilities()
@@ -72,22 +93,41 @@ class ModemDriver:
         opener: Callable[[ModemSettings, str], Awaitable[Link]] = open_link,
         patterns: tuple[str, ...] = discovery.PATTERNS,
         trace: Trace | None = None,
+        ports: Ports | None = None,
+        yard: Yard | None = None,
+        proofs: Proofs | None = None,
+        actions: Actions | None = None,
+        recorder: Recording | None = None,
     ) -> None:
         self._settings = settings
         self._timing = settings.timing
         self._channel = channel
         self._monotonic = monotonic
         self._opener = opener
-        self._patterns = patterns
-        self._trace = trace
+        self._ports = ports or Ports(patterns=patterns, opener=opener, monotonic=monotonic)
+        self._recorder = recorder
+        self._trace = trace if recorder is None else _both(recorder.trace, trace)
         self._startup = Startup(settings, channel, guard, monotonic)
         self._teller = Teller(channel, settings.timing.sink_retry)
+        self._repairs = Repairs(
+            channel,
+            yard=yard or Yard(monotonic),
+            monotonic=monotonic,
+            tell=self._teller.offer,
+            proofs=proofs,
+            actions=actions,
+            enabled=settings.repair,
+            begun=lambda rung: self._keep(f"repair-{rung}"),
+        )
         self._session: Session | None = None  # set while the port is open
         self._facts: Facts | None = None  # of the last session that got so far
         self._sessions = 0
         self._wrong_port = ""  # where another modem answered last
+        self._deaf_port = ""  # where ours does not answer any more; another port of it may
         self._errors_in_row = 0
         self._modem_errors = 0
+        self._net_errors = 0
+        self._unanswered = 0
         self._sim_lost_once = False
         self._last_reference: int | None = None
         self._same_reference = 0
@@ -97,29 +137,47 @@ class ModemDriver:
     async def run(self, sink: Sink) -> None:
         """Keep the modem ready until cancelled."""
         self._teller.sink = sink
+        if self._recorder is None:
+            await self._keep_up()
+            return
+        recording = asyncio.create_task(self._recorder.run(), name=f"recorder-{self._channel}")
+        try:
+            await self._keep_up()
+        finally:
+            recording.cancel()
+            await asyncio.gather(recording, return_exceptions=True)
+
+    async def _keep_up(self) -> None:
         pause = self._timing.reopen_first
         port = self._settings.port
         while True:
             opened_at = self._monotonic()
+            ports = self._ports.look(self._settings.port)
             wrong, self._wrong_port = self._wrong_port, ""
             try:
                 port = await self._find(port, wrong)
                 self._startup.expected_imei = self._known_imei()
                 await self._live(await self._opener(self._settings, port))
             except (LinkError, LineDown, StartupError) as error:
-                await self._down(port, error.code, str(error))
                 if isinstance(error, StartupError):
                     self._wrong_port = port
+                    self._ports.forget(port)
+                await self._in_trouble(port, error.code, str(error))
             if self._monotonic() - opened_at > self._timing.reopen_last:
                 pause = self._timing.reopen_first
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, self._timing.reopen_last)
+            if await self._ports.changed(ports, pause, self._settings.port):
+                await asyncio.sleep(self._timing.plug_settle)
+                pause = self._timing.reopen_first
+            else:
+                pause = min(pause * 2, self._timing.reopen_last)
 
     async def submit(self, submission: Submission) -> Receipt:
         """Hand one part to the modem. Raises `NotSent`, `Refused` or `MaybeSent`."""
         session = self._session
         if session is None or not session.ready:
             raise self._not_ready()
+        if submission.sim and submission.sim != session.sim:
+            raise NotSent("Another SIM is in the modem now.", code="sim_changed", cause=Cause.LINK)
         try:
             if submission.part is None:
                 raise PduError("a modem takes parts, not whole messages")
@@ -192,29 +250,31 @@ class ModemDriver:
             teller=self._teller,
             monotonic=self._monotonic,
             trace=self._trace,
+            repairs=self._repairs,
+            usb_path=usb.path if (usb := self._ports.behind(link.port)) is not None else "",
         )
+        self._ports.hold(link.port, self._channel)
         try:
             await session.run()
         finally:
+            self._ports.release(link.port)
             self._session = None
             self._facts = session.facts or self._facts
 
     async def _find(self, known: str, wrong: str) -> str:
         """Where the modem is now. Its port may have another name; its IMEI does not change. `wrong`: another's port."""
         settings, imei = self._settings, self._known_imei()
+        deaf, self._deaf_port = self._deaf_port, ""
         for port in (known, settings.port):
-            if port and port != wrong and (not (imei or settings.iccid) or _exists(port)):
+            if port and port not in (wrong, deaf) and (not (imei or settings.iccid) or _exists(port)):
                 return port
-        found = await discovery.find_port(
-            imei=imei,
-            iccid=settings.iccid,
-            patterns=self._patterns,
-            skip=wrong or settings.port,
-            opener=self._opener,
-            monotonic=self._monotonic,
+        found = await self._ports.find(
+            imei=imei, iccid=settings.iccid, skip=wrong or deaf or settings.port, near=self._repairs.usb_path
         )
         if found is not None:
             return found
+        if deaf:
+            return deaf
         if wrong and not settings.imei:
             log.warning("modem_exchanged channel=%s port=%s before=%s", self._channel, wrong, imei)
             self._facts = None
@@ -222,6 +282,28 @@ class ModemDriver:
         what = f"modem {imei}" if imei else f"modem with SIM {settings.iccid}"
         where = f"{settings.port} is not there, and the" if settings.port and not wrong else "The"
         raise LinkError("port_missing", f"{where} {what} is on no other port. Is it plugged in and powered?")
+
+    async def _in_trouble(self, port: str, code: str, reason: str) -> None:
+        """The link ended, or did not come up: told, and repaired where that is due."""
+        if code in ("unplugged", "powered_down"):
+            self._repairs.lost()
+        if code != "port_missing":
+            self._keep(code)
+        await self._down(port, code, reason)
+        path = self._repairs.usb_path
+        step = self._repairs.next_step(code, usb_id=self._ports.usb.id_at(path) if path else "")
+        if isinstance(step, Leave):
+            await self._repairs.cannot(step.reason)
+        elif isinstance(step, Climb):
+            await self._repairs.begin(step.rung)
+            if step.rung is Rung.OTHER_PORT:
+                self._deaf_port = port
+            elif step.rung in HARDWARE:
+                await self._repairs.act(step.rung)
+
+    def _keep(self, reason: str) -> None:
+        if self._recorder is not None:
+            self._recorder.keep(reason)
 
     def _known_imei(self) -> str:
         """The configured one, else the one that was seen: a modem keeps its port until another is found there."""
@@ -261,8 +343,10 @@ class ModemDriver:
     def _went_well(self, receipt: Receipt, end: SendEnd) -> None:
         if self._errors_in_row:
             log.info("sending_again channel=%s after_errors=%d", self._channel, self._errors_in_row)
-        self._errors_in_row = self._modem_errors = 0
+        self._errors_in_row = self._modem_errors = self._net_errors = self._unanswered = 0
         self._sim_lost_once = False
+        if self._repairs.in_sending and self._session is not None:
+            self._session.sends_again()
         if end.elapsed > SLOW_SEND:
             self._teller.count("slow_send")
             log.warning("slow_send channel=%s seconds=%.0f", self._channel, end.elapsed)
@@ -286,8 +370,14 @@ class ModemDriver:
             error.cause.value,
         )
         if isinstance(error, MaybeSent):
+            self._keep("doubt")
             self._listen_on(error, end, token, session)
+            self._unanswered += error.code == "no_result"
+            if self._unanswered >= UNANSWERED:
+                self._unanswered = 0
+                session.in_trouble("sends_unanswered")
             return error
+        self._unanswered = 0
         if error.cms == 305:  # text mode is back: the modem restarted unseen; another would have sent the hex as a text
             session.restart("text_mode")
         elif error.cms == 310 or error.cme == 10:
@@ -300,7 +390,12 @@ class ModemDriver:
             self._modem_errors += 1
             if self._modem_errors >= MODEM_ERRORS:
                 self._modem_errors = 0
-                session.restart("modem_errors")
+                session.in_trouble("modem_errors")
+        elif error.cause is Cause.NET:
+            self._net_errors += 1
+            if self._net_errors >= NET_ERRORS:
+                self._net_errors = 0
+                session.in_trouble("network_failing")
         return error
 
     def _listen_on(self, error: MaybeSent, end: SendEnd, token: str, session: Session) -> None:
@@ -337,6 +432,17 @@ class ModemDriver:
             await session.line.ask(build("AT+CMMS", integer(0), sms=True), self._timing.ask)
         except (NoAnswer, LineDown):
             self._teller.count("no_answer")
+
+
+def _both(first: Trace, second: Trace | None) -> Trace:
+    if second is None:
+        return first
+
+    def trace(direction: str, data: bytes) -> None:
+        first(direction, data)
+        second(direction, data)
+
+    return trace
 
 
 def _exists(port: str) -> bool:

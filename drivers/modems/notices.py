@@ -15,6 +15,7 @@ class Notification(Enum):
     DIRECT_REPORT = "a report came directly: +CDS"
     REGISTRATION = "registered with the network, or not any more"
     RESTARTED = "the modem restarted: whatever was set is gone"
+    OFF = "the modem switches itself off, or is restarting"
     DOUBTFUL = "it may have restarted, or only says that it is ready"
     SIM_GONE = "the SIM was taken out"
     FULL = "the storage is full"
@@ -28,7 +29,8 @@ _TABLE: tuple[tuple[tuple[str, ...], Notification], ...] = (
     (("+CMT:",), Notification.DIRECT_TEXT),
     (("+CDS:",), Notification.DIRECT_REPORT),
     (("+CREG:", "+CEREG:"), Notification.REGISTRATION),
-    (("RDY", "^SYSSTART", "NORMAL POWER DOWN", "POWERED DOWN", "UNDER-VOLTAGE POWER DOWN"), Notification.RESTARTED),
+    (("NORMAL POWER DOWN", "POWERED DOWN", "UNDER-VOLTAGE POWER DOWN"), Notification.OFF),
+    (("RDY", "^SYSSTART"), Notification.RESTARTED),
     (("+CPIN: NOT", "+SIMCARD: NOT AVAILABLE"), Notification.SIM_GONE),
     (("^SMMEMFULL", "^SMGO: 1", "^SMGO:1", '+CIEV: "smsfull",1', '+QIND: "smsfull"', "+CIEV: 8,1"), Notification.FULL),
     (("RING", "+CRING:"), Notification.CALL),

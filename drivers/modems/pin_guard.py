@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
+
+from drivers.modems.durable import replace_file
 
 __all__ = ["FilePinGuard", "PinGuard"]
 
@@ -54,17 +55,4 @@ class FilePinGuard:
         return set(content)
 
     def _write(self, marks: set[str]) -> None:
-        """A new file beside the old one, synced, renamed over it, and the folder synced."""
-        temporary = self._path.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(descriptor, json.dumps(sorted(marks)).encode("ascii"))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.replace(temporary, self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_file(self._path, json.dumps(sorted(marks)).encode("ascii"))

@@ -24,6 +24,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     iccid: tuple[str, ...] = ()  # commands to try before the general ones
     pin_counter: tuple[str, ...] = ("AT+CPINR",)
     ready: tuple[str, ...] = ()  # notifications that say: the SMS layer works now
+    reset: str = "AT+CFUN=1,1"  # restarts the modem; never a command that only switches it off
     resets: tuple[str, ...] = ()  # notifications that say: the modem restarted, besides the general ones
     noise: tuple[str, ...] = ()  # notifications to be ignored without a trace
 

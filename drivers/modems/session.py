@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import assert_never
 
 from drivers.contract import LateResult, LinkChange, LinkState, MaybeSent, Receipt
-from drivers.modems import replies, sending
+from drivers.modems import replies, rungs, sending
 from drivers.modems.commands import build
 from drivers.modems.events import ChatEvent, Foreign, Late, Odd, StuckPrompt, Urc
 from drivers.modems.facts import Facts, learn
@@ -22,6 +23,8 @@ from drivers.modems.line import Line, LineDown, NoAnswer, Trace
 from drivers.modems.link import Link
 from drivers.modems.notices import Notification, about
 from drivers.modems.profile import ProfileError
+from drivers.modems.repair import UNREGISTERED_FOR, Climb, Leave, Rung
+from drivers.modems.repairing import HARDWARE, Repairs
 from drivers.modems.settings import ModemSettings
 from drivers.modems.startup import Startup, StartupError
 from drivers.modems.teller import Teller
@@ -49,8 +52,11 @@ class Session:
         teller: Teller,
         monotonic: Callable[[], float],
         trace: Trace | None,
+        repairs: Repairs,
+        usb_path: str = "",
     ) -> None:
         self.ready = False
+        self.sim = ""  # as the bridge knows the SIM, once it is told that we are up
         self.facts: Facts | None = None
         self.inbox: Inbox | None = None
         self._name = name
@@ -68,6 +74,11 @@ class Session:
         self._ringing = False
         self._full = False
         self._shared = ""  # another program's line
+        self._repairs = repairs
+        self._usb_path = usb_path
+        self._trouble = ""  # a streak of failures on a link that is up
+        self._sends_again = False
+        self._without_network: float | None = None  # since when
         self._late: list[LateResult] = []
         self._usable_from = 0.0
         self.line = Line(link, timing=settings.timing, monotonic=monotonic, on_event=self._heard, trace=trace)
@@ -107,6 +118,17 @@ class Session:
         """Bring the modem up again; nothing is sent until that is done."""
         self._restart = self._restart or reason
         self.ready = False
+        self._wake.set()
+
+    def in_trouble(self, code: str) -> None:
+        """One text after the other fails in the same way: something is to be done about the modem."""
+        self._trouble = code
+        self.ready = False
+        self._wake.set()
+
+    def sends_again(self) -> None:
+        """A text went through."""
+        self._sends_again = True
         self._wake.set()
 
     def scan_soon(self, *, everything: bool) -> None:
@@ -163,6 +185,7 @@ class Session:
                 raise self.line.down
             if self._restart:
                 raise _Restart(self._restart)
+            await self._mend(facts)
             await self._tell_state(facts)
             await inbox.work()
             while self._late and await self._teller.offer(self._late[0]):
@@ -173,7 +196,48 @@ class Session:
                 health_due = self._monotonic() + self._timing.health
             now = self._monotonic()
             due = min(health_due, inbox.next_due(), now + self._timing.sink_retry if self._late else health_due)
+            if self._without_network is not None and now < self._without_network + UNREGISTERED_FOR < due:
+                due = self._without_network + UNREGISTERED_FOR
             await self._pause(min(due, self._usable_from) if self._usable_from > now else due)
+
+    async def _mend(self, facts: Facts) -> None:
+        """Climb the ladder where it is due. Raises `_Restart` when everything has to be set again."""
+        if self._sends_again:
+            self._sends_again = False
+            if self._repairs.in_sending:
+                await self._repairs.cured()
+        code, self._trouble = self._trouble, ""
+        without = 0.0
+        if facts.registered is False:
+            self._without_network = self._monotonic() if self._without_network is None else self._without_network
+            without = self._monotonic() - self._without_network
+            denied = facts.registration == "denied"
+            code = code or (
+                "registration_denied" if denied else "not_registered" if without >= UNREGISTERED_FOR else ""
+            )
+        else:
+            self._without_network = None
+        if not code:
+            return
+        step = self._repairs.next_step(code, answers=True, registered=facts.registered, without_network=without)
+        if isinstance(step, Leave):
+            await self._repairs.cannot(step.reason)
+        elif isinstance(step, Climb):
+            await self._climb(step.rung, code)
+
+    async def _climb(self, rung: Rung, code: str) -> None:
+        self.ready = False
+        port = self.line.link.port
+        await self._tell(LinkState.DOWN, "repairing", f"The modem on {port} is being repaired ({code}: {rung.value}).")
+        await self._repairs.begin(rung)
+        if rung in HARDWARE:
+            await self._repairs.act(rung)
+            raise _Restart(f"repair {rung.value}")
+        if rung is Rung.REOPEN:
+            raise _Restart(code)
+        if not await rungs.climb(rung, self.line, self._timing):
+            self._teller.count("repair_refused")
+        raise _Restart(f"repair {rung.value}")
 
     async def _pause(self, until: float) -> None:
         """Until something is heard, at most until then."""
@@ -212,12 +276,14 @@ class Session:
             return False
 
     async def _look_around(self, facts: Facts, inbox: Inbox) -> None:
-        """Signal, registration, fill of the storage: for people, and to notice a modem that has died quietly."""
+        """Signal, registration, fill of the storage: for people, and to notice a modem that has died quietly, or a SIM
+        that was exchanged without a word."""
         for verb in ("AT+CSQ", "AT+CREG?", "AT+CEREG?", "AT+COPS?"):
             try:
                 learn(facts, await self.line.ask(build(verb, informs=True), self._timing.operator))
             except NoAnswer:
                 self._teller.count("no_answer")
+        await self._same_sim(facts)
         await inbox.measure()
         if facts.size > 0 and inbox.undeletable * 2 >= facts.size:
             await self._tell(
@@ -226,6 +292,15 @@ class Session:
                 f"Half of the message storage of {self._teller.channel} cannot be deleted. "
                 "Change the SIM or reset the modem.",
             )
+
+    async def _same_sim(self, facts: Facts) -> None:
+        if not facts.imsi:
+            return
+        with suppress(NoAnswer):
+            answer = await self.line.ask(build("AT+CIMI", bare=True, informs=True), self._timing.sim)
+            found = replies.first_digits(answer.lines, 14, 15)
+            if found and found != facts.imsi:
+                self.restart("sim_changed")
 
     async def _settings_kept(self) -> bool:
         """After a notification that may mean a restart: still in PDU mode, notified, and with the same SIM?"""
@@ -280,7 +355,11 @@ class Session:
                     self._early.append(urc)
             case Notification.REGISTRATION:
                 self._registered(line)
-            case Notification.RESTARTED:
+            case Notification.OFF if not self._repairs.own_doing:
+                self._repairs.powered_down = True
+                self.line.fail("powered_down", f"The modem on {self.line.link.port} has switched itself off ({line}).")
+            case Notification.RESTARTED | Notification.OFF:
+                self._repairs.restarted()
                 if self.inbox is not None:
                     self.restart(line)
                 self.line.restarted(f"The modem restarted by itself ({line}).")
@@ -351,13 +430,18 @@ class Session:
                     f"Not registered with a network ({facts.registration}). Check antenna and coverage.",
                 )
         elif not self.ready and self._monotonic() >= self._usable_from:
+            self._repairs.up(facts.imei, self._usb_path)
+            self.sim = facts.sim(self._teller.channel)
             self.ready = True
             await self._tell(LinkState.UP, *self._remark(facts))
+            await self._repairs.link_is_up()
         if self.ready and (self._shared or self._full):
             await self._tell_trouble()
 
     def _remark(self, facts: Facts) -> tuple[str, str]:
         """What a person should know of a modem that is up."""
+        if unstable := self._repairs.unstable:
+            return "weak_supply", unstable
         if facts.service_centre == "" and not self._settings.smsc:
             return "smsc_missing", "The SIM has no service centre. Put its number into the configuration (smsc)."
         if facts.direct:

@@ -45,6 +45,10 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     health: float = 60.0  # signal and registration
     other_storage: float = 300.0  # class 2 texts go to the SIM whatever is set
     register_settle: float = 10.0  # sends fail more often right after registration
+    radio_rest: float = 2.0  # between off and on
+    reset: float = 15.0  # the answer to a reset command
+    reset_rest: float = 2.0  # then the port may go
+    plug_settle: float = 0.3  # from a plug event until the port is opened: udev makes links meanwhile
     reopen_first: float = 1.0
     reopen_last: float = 30.0
 
@@ -60,6 +64,10 @@ class ModemSettings(msgspec.Struct, frozen=True, kw_only=True):
     storage: str = ""  # "ME", "SM": overrides the profile's choice
     profile: str = ""  # overrides the recognition by AT+CGMI and AT+CGMM
     poll: float = 30.0  # seconds between two looks into the storage
+    repair: bool = True  # beyond opening the port again
+    power_command: tuple[str, ...] = ()  # cuts the modem's power and gives it back; no shell
+    recording: float = 0.0  # seconds that the flight recorder goes back; 0 = none
+    trace: bool = False  # every line in the log at debug level
     baudrate: int = 115200
     rtscts: bool = False  # only where the cable really has the wires
     timing: Timing = Timing()

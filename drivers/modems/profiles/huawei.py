@@ -6,6 +6,7 @@ PROFILE = Profile(
     name="huawei",
     maker=r"huawei",
     error_table="huawei",
+    reset="AT^RESET",
     quiet=("AT^CURC=0",),
     iccid=("AT^ICCID?",),
     pin_counter=("AT^CPIN?",),

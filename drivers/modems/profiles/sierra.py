@@ -6,6 +6,7 @@ PROFILE = Profile(
     name="sierra",
     maker=r"sierra",
     error_table="sierra",
+    reset="AT!RESET",
     iccid=("AT!ICCID?",),
     pin_counter=("AT+CPINC?",),
     noise=("+PACSP",),

@@ -7,6 +7,7 @@ PROFILE = Profile(
     maker=r"simcom",
     model=r"sim_?7\d\d\d|a76\d\d",
     error_table="simcom",
+    reset="AT+CRESET",
     quiet=("AT+CNSMOD=0",),
     iccid=("AT+CICCID",),
     pin_counter=("AT+SPIC",),

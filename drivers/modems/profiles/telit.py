@@ -6,6 +6,7 @@ PROFILE = Profile(
     name="telit",
     maker=r"telit",
     error_table="telit",
+    reset="AT#REBOOT",
     quiet=("AT#QSS=0",),
     iccid=("AT#CCID",),
     pin_counter=("AT#PCT",),

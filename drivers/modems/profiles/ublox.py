@@ -6,6 +6,7 @@ PROFILE = Profile(
     name="ublox",
     maker=r"u-?blox",
     error_table="ublox",
+    reset="AT+CFUN=16",
     iccid=("AT+CCID",),
     pin_counter=("AT+UPINCNT",),
     ready=("+PBREADY",),

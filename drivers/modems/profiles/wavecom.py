@@ -6,6 +6,7 @@ PROFILE = Profile(
     name="wavecom",
     maker=r"wavecom",
     error_table="wavecom",
+    reset="AT+CFUN=1",
     iccid=("AT+CCID",),
     pin_counter=("AT+CPINC?",),
     ready=("+WIND: 4",),

@@ -213,7 +213,7 @@ async def caught(call: Awaitable[object]) -> SubmitError:
 
 
 def environment(folder: Path, clock: Clock | None = None) -> Environment:
-    return Environment(state_dir=folder, **({"monotonic": clock} if clock else {}))
+    return Environment(state_dir=folder, monotonic=clock) if clock else Environment(state_dir=folder)
 
 
 def text(n: int = 1, **changes: Any) -> Submission:
