@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from bridge.cli.exits import Exit, Stop
+from bridge.cli.options import OutputOption
+from bridge.cli.output import Form
 
 __all__ = ["install"]
 
@@ -37,9 +39,11 @@ def install(
     remove: Annotated[
         bool, typer.Option("--remove", help="Take the files away again. Configuration and state stay.")
     ] = False,
+    output: OutputOption = Form.TABLE,
 ) -> None:
     """Put the systemd units, udev rules and helpers in their places; on the running system also make them known."""
     from bridge import placing
+    from bridge.cli.output import document
 
     program = command or str(Path(sys.argv[0]).resolve())
     if not program.startswith("/") or any(c.isspace() or c in "%$\\\"'" for c in program):
@@ -52,17 +56,20 @@ def install(
             f"{program} lies in a home directory, which the hardened service cannot see",
             "Install it for the whole system first: sudo make install (into /opt/gsmbridge), or the Debian package.",
         )
+    done = []
     try:
         for path in placing.remove(root) if remove else placing.place(root, command=program):
-            print(f"{'removed' if remove else 'placed'}  {path}")
+            done.append(str(path))
+            if output is Form.TABLE:
+                print(f"{'removed' if remove else 'placed'}  {path}")
     except placing.PlacingError as error:
         raise Stop(Exit.CANT_CREATE, str(error)) from None
-    if root.resolve() != SYSTEM:
-        return
-    failed = [" ".join(line) for line in MAKE_KNOWN if not _run(line)]
+    failed = [" ".join(line) for line in MAKE_KNOWN if not _run(line)] if root.resolve() == SYSTEM else []
+    if output is Form.JSON:
+        document({"removed" if remove else "placed": done, "failed": failed})
     for line in failed:
         print(f"gsmbridge: `{line}` failed; run it by hand", file=sys.stderr)
-    if not remove:
+    if root.resolve() == SYSTEM and not remove and output is Form.TABLE:
         print(
             "\nNext: write /etc/gsmbridge/config.toml (gsmbridge config example), then"
             "\n  systemctl enable --now gsmbridge-usb.socket gsmbridge.service"

@@ -1,3 +1,4 @@
+#!/usr/bin/python3 -I
 """The only part with privileges: resets the USB device of a modem for the service, which has none.
 
 Started by systemd when somebody connects to its socket (`LISTEN_FDS`), or with `--socket PATH` by hand. One line in,

@@ -9,7 +9,7 @@ import os
 import pty
 import sys
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -18,7 +18,7 @@ from drivers.simulator import Simulation
 PROGRAM = Path(__file__).parents[2] / "udev/gsmbridge_port.py"
 
 
-def loaded() -> ModuleType:
+def loaded() -> Any:
     spec = importlib.util.spec_from_file_location("gsmbridge_port", PROGRAM)
     assert spec is not None
     assert spec.loader is not None
