@@ -104,7 +104,9 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
         routes = _routes(settings)
         dispatch = Dispatch(store, app.channels, now, telemetry, routes, settings.sending.route)
         doubts = Doubts(store, app.channels, now, telemetry, rules, wake_dispatch=dispatch.wake)
-        look_ups = LookUps(store, app.channels, now, telemetry, rules, wake_dispatch=dispatch.wake)
+        look_ups = LookUps(
+            store, app.channels, now, telemetry, rules, wake_dispatch=dispatch.wake, others=dispatch.others
+        )
 
         def wake_doubts() -> None:
             doubts.wake()

@@ -215,6 +215,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     fate: str | None = None  # a provider's word, normalised
     code: str = ""  # and as it came
     detail: str = ""
+    elsewhere: bool = False  # another carrier may succeed
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):

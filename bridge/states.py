@@ -1,6 +1,6 @@
 """The legal moves of a message and of an attempt. The store refuses an unlisted one: the table is the documentation.
 
-    queued -> sending -> sent -> delivered | undelivered | sent_no_report
+    queued -> sending -> sent -> delivered | undelivered | sent_no_report | queued (elsewhere, once)
        |       ^  |  |
        |       |  |  +-> in_doubt -> sent | queued (resend, flagged) | unknown
        |       |  +----> retry_wait (proof that nothing was sent)
@@ -38,7 +38,8 @@ MOVES: Mapping[S, frozenset[S]] = {
     # To `in_doubt` again: another part is in doubt too. To `sending`: the doubt was about one part, the rest goes on.
     S.IN_DOUBT: frozenset({S.IN_DOUBT, S.SENT, S.QUEUED, S.SENDING, S.UNKNOWN, S.FAILED, S.RETRY_WAIT, S.EXPIRED}
                           | {S.DELIVERED, S.UNDELIVERED}),
-    S.SENT: frozenset({S.DELIVERED, S.UNDELIVERED, S.SENT_NO_REPORT}),
+    # `queued`: its provider reports that it did not arrive, and another channel may still deliver it.
+    S.SENT: frozenset({S.DELIVERED, S.UNDELIVERED, S.SENT_NO_REPORT, S.QUEUED}),
     # Corrections by evidence that comes after the close. One attempt may fail or be cancelled while an earlier one, of
     # which nobody knew, had been delivered; and a report of success after one of failure happens.
     S.UNDELIVERED: frozenset({S.DELIVERED}),

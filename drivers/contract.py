@@ -302,6 +302,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     fate: ReportFate | None = None  # a provider's word, normalised; a modem's is in tp_st
     code: str = ""  # the provider's own word or number
     detail: str = ""
+    elsewhere: bool = False  # it did not arrive by this carrier, and another one may succeed
     cost: Decimal | None = None
     currency: str = ""
 

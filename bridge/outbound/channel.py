@@ -273,7 +273,7 @@ class Channel:
             elif error is not None:
                 ended = settle.give_doubt(changes, message, attempt, error.code, error.detail, now, rules=rules)
             if ended is not None and message.report:
-                taken = reports.adopt_orphans(changes, ended, now)
+                taken = reports.adopt_orphans(changes, ended, now, others=self._bridge.others)
             if goes_on and following is not None:
                 next_armed = self._arm(following, changes)
 
@@ -388,7 +388,10 @@ class Channel:
 
     async def _report(self, report: StatusReport) -> None:
         id, now = self._bridge.ids.next(), self._bridge.now()
-        taken = await self._bridge.store.write(lambda c: reports.take_report(c, self.id, report, now, id))
+        others = self._bridge.others
+        taken = await self._bridge.store.write(
+            lambda c: reports.take_report(c, self.id, report, now, id, others=others)
+        )
         self._tell.reported(taken)
         self._bridge.wake_dispatch()
 
@@ -396,7 +399,9 @@ class Channel:
         now = self._bridge.now()
 
         def work(changes: Changes) -> reports.Taken:
-            return reports.take_late(changes, late, now, rules=self._bridge.rules, around=around)
+            return reports.take_late(
+                changes, late, now, rules=self._bridge.rules, around=around, others=self._bridge.others
+            )
 
         around = settle.Surroundings(channel=self.id)  # a late refusal takes its turn in the queue
         taken = await self._bridge.store.write(work)

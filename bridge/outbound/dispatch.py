@@ -15,6 +15,7 @@ import msgspec
 from bridge.model import ANY_CHANNEL, Attempt, AttemptState, Instant, Message, Status, show_id
 from bridge.outbound import settle
 from bridge.outbound.channel import Channel
+from bridge.outbound.job import taken_back
 from bridge.policy.admission import MODEM_KINDS
 from bridge.policy.routing import ChannelFacts, ChannelKind, Choice, MessageFacts, Route, best_now, choose
 from bridge.store import Changes, Store, StoreFull
@@ -221,6 +222,6 @@ def _facts(m: Message, earlier: Sequence[Attempt]) -> MessageFacts:
         priority=m.priority,
         route=m.route,
         channel=m.channel,
-        refused_by=frozenset(a.channel for a in earlier if a.state is AttemptState.REFUSED_FINAL),
+        refused_by=frozenset(a.channel for a in earlier if a.state is AttemptState.REFUSED_FINAL or taken_back(a)),
         tried=frozenset(a.channel for a in earlier if a.state in TRIED),
     )

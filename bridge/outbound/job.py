@@ -9,11 +9,13 @@ import msgspec
 from bridge.model import Attempt, AttemptState, Instant, Message, show_id
 from drivers.contract import Part, Submission, Takes
 from drivers.gsm import segments
+from drivers.gsm.outcome import Fate
 
-__all__ = ["DONE", "WHOLE", "Job", "complete", "job_for", "parts_of", "submission"]
+__all__ = ["DONE", "FAILURES", "WHOLE", "Job", "complete", "done", "job_for", "parts_of", "submission", "taken_back"]
 
 WHOLE = 0  # number of the one part of a message that goes as a whole
 DONE = frozenset({AttemptState.ACCEPTED, AttemptState.ACCEPTED_LATE})
+FAILURES = frozenset({Fate.FAILED, Fate.FAILED_TEMPORARY, Fate.EXPIRED})  # unclear ones say neither yes nor no
 
 
 class Job(msgspec.Struct, kw_only=True):
@@ -30,16 +32,16 @@ class Job(msgspec.Struct, kw_only=True):
 def job_for(message: Message, earlier: tuple[Attempt, ...], sim: str, takes: Takes = Takes.PART) -> Job:
     """What remains to be done on this channel. Parts accepted by another SIM do not count: a phone joins only parts
     from one sender."""
-    accepted = [a for a in earlier if a.state in DONE]
+    accepted = [a for a in earlier if done(a)]
     if takes is Takes.MESSAGE:
         parts: list[Part] = []
         left = [] if complete(message, accepted) else [WHOLE]
         again = bool(accepted)
     else:
         parts = parts_of(message)
-        done = {a.part for a in accepted if a.sim == sim or message.parts == 1}
-        left = [] if complete(message, accepted) else [p.number for p in parts if p.number not in done]
-        again = len(done) < len({a.part for a in accepted})
+        here = {a.part for a in accepted if a.sim == sim or message.parts == 1}
+        left = [] if complete(message, accepted) else [p.number for p in parts if p.number not in here]
+        again = len(here) < len({a.part for a in accepted})
     return Job(
         message=message,
         parts=parts,
@@ -51,11 +53,21 @@ def job_for(message: Message, earlier: tuple[Attempt, ...], sim: str, takes: Tak
 
 def complete(message: Message, attempts: Iterable[Attempt]) -> bool:
     """Some channel has accepted all of it."""
-    done: dict[str, set[int]] = {}
+    by_sim: dict[str, set[int]] = {}
     for a in attempts:
-        if a.state in DONE:
-            done.setdefault(a.sim, set()).add(a.part)
-    return any(WHOLE in parts or len(parts) == message.parts for parts in done.values())
+        if done(a):
+            by_sim.setdefault(a.sim, set()).add(a.part)
+    return any(WHOLE in parts or len(parts) == message.parts for parts in by_sim.values())
+
+
+def done(attempt: Attempt) -> bool:
+    """It needs no other attempt: accepted, and not taken back by a provider's later report."""
+    return attempt.state in DONE and not taken_back(attempt)
+
+
+def taken_back(attempt: Attempt) -> bool:
+    """A provider that took the whole message reported later that it did not arrive."""
+    return attempt.part == WHOLE and attempt.state in DONE and attempt.fate in FAILURES
 
 
 def parts_of(message: Message) -> list[Part]:

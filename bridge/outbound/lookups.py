@@ -35,6 +35,7 @@ class LookUps:
         rules: settle.Rules,
         *,
         wake_dispatch: Callable[[], None],
+        others: reports.Others,
     ) -> None:
         self._store = store
         self._channels = channels
@@ -42,6 +43,7 @@ class LookUps:
         self._telemetry = telemetry
         self._rules = rules
         self._wake_dispatch = wake_dispatch
+        self._others = others
         self._wake = asyncio.Event()
         self._wake.set()
         self._asked: dict[int, int] = {}  # attempt -> questions so far
@@ -103,7 +105,7 @@ class LookUps:
         now = self._now()
 
         def work(changes: Changes) -> reports.Taken:
-            return reports.take_late(changes, late, now, rules=self._rules, around=around)
+            return reports.take_late(changes, late, now, rules=self._rules, around=around, others=self._others)
 
         taken = await self._store.write(work)
         self._telemetry.message(

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from bridge.clock import from_datetime
-from bridge.model import Attempt, AttemptState, Instant, Message, Report, Status, parse_id
+from bridge.model import Attempt, AttemptState, Instant, Message, Report, Status, parse_id, route_queue
 from bridge.outbound import settle
-from bridge.outbound.job import DONE, WHOLE
-from bridge.policy import correlation
-from bridge.states import CORRECTABLE
+from bridge.outbound.job import DONE, FAILURES, WHOLE
+from bridge.policy import correlation, retry
+from bridge.states import CORRECTABLE, WAITING
 from bridge.store import Changes
 from drivers.contract import LateResult, MaybeSent, ReportFate, StatusReport
 from drivers.gsm.outcome import Fate, tp_status
 
-__all__ = ["Taken", "adopt_orphans", "take_late", "take_report"]
+__all__ = ["Others", "Taken", "adopt_orphans", "take_late", "take_report"]
 
-FAILURES = frozenset({Fate.FAILED, Fate.FAILED_TEMPORARY, Fate.EXPIRED})  # unclear ones say neither yes nor no
 PROVIDER_FATES = {
     ReportFate.ACCEPTED: Fate.PENDING,
     ReportFate.SENT: Fate.PENDING,
@@ -40,7 +41,12 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     repeat: bool = False
 
 
-def take_report(changes: Changes, channel: str, report: StatusReport, now: Instant, id: int) -> Taken:
+Others = Callable[[str, Message], frozenset[str]]  # channels beside this one that could send the message now
+
+
+def take_report(
+    changes: Changes, channel: str, report: StatusReport, now: Instant, id: int, *, others: Others
+) -> Taken:
     """Store a delivery report, find its attempt, bring the message up to date."""
     row = Report(
         id=id,
@@ -58,6 +64,7 @@ def take_report(changes: Changes, channel: str, report: StatusReport, now: Insta
         fate=report.fate,
         code=report.code,
         detail=report.detail,
+        elsewhere=report.elsewhere,
     )
     attempt = _find(changes, row, report)
     if attempt is None:
@@ -68,10 +75,10 @@ def take_report(changes: Changes, channel: str, report: StatusReport, now: Insta
     if attempt.report_fingerprint == row.fingerprint:
         return Taken(message=attempt.message, attempt=attempt.id, repeat=True)
     changes.add_report(msgspec.structs.replace(row, attempt=attempt.id))
-    return _apply(changes, attempt, row, now)
+    return _apply(changes, attempt, row, now, others)
 
 
-def adopt_orphans(changes: Changes, attempt: Attempt, now: Instant) -> Taken | None:
+def adopt_orphans(changes: Changes, attempt: Attempt, now: Instant, *, others: Others) -> Taken | None:
     """Reports that overtook the answer to this attempt, or that prove a fresh doubt. Call after the attempt ended, with
     the attempt as it is now."""
     taken = None
@@ -83,13 +90,19 @@ def adopt_orphans(changes: Changes, attempt: Attempt, now: Instant) -> Taken | N
         if attempt.state not in DONE:
             settle.prove_sent(changes, attempt, now, reference=str(row.tp_mr), tp_mr=row.tp_mr, by="report")
         changes.assign_report(row.id, attempt.id)
-        taken = _apply(changes, attempt, row, now)
+        taken = _apply(changes, attempt, row, now, others)
         attempt = changes.attempt(attempt.id) or attempt
     return taken
 
 
 def take_late(
-    changes: Changes, late: LateResult, now: Instant, *, rules: settle.Rules, around: settle.Surroundings
+    changes: Changes,
+    late: LateResult,
+    now: Instant,
+    *,
+    rules: settle.Rules,
+    around: settle.Surroundings,
+    others: Others,
 ) -> Taken:
     """The answer to a submission that had ended in doubt."""
     id = parse_id("att", late.attempt_id)
@@ -100,7 +113,7 @@ def take_late(
         settle.prove_sent(
             changes, attempt, now, reference=late.receipt.reference, tp_mr=late.receipt.tp_mr, by="late_result"
         )
-        adopt_orphans(changes, changes.attempt(attempt.id) or attempt, now)
+        adopt_orphans(changes, changes.attempt(attempt.id) or attempt, now, others=others)
     elif late.error is not None and not isinstance(late.error, MaybeSent):
         message = changes.message(attempt.message)
         if message is not None and message.status is Status.IN_DOUBT:
@@ -163,7 +176,7 @@ def _facts(row: Report) -> correlation.ReportFacts:
 # --- Applying ---------------------------------------------------------------------------------------------------------
 
 
-def _apply(changes: Changes, attempt: Attempt, row: Report, now: Instant) -> Taken:
+def _apply(changes: Changes, attempt: Attempt, row: Report, now: Instant, others: Others) -> Taken:
     fate = _fate(row)
     if fate is None:
         return Taken(message=attempt.message, attempt=attempt.id)
@@ -187,26 +200,64 @@ def _apply(changes: Changes, attempt: Attempt, row: Report, now: Instant) -> Tak
         "report",
         {"part": attempt.part, "tp_mr": row.tp_mr, "tp_st": row.tp_st, "fate": fate.value},
     )
-    _roll_up(changes, attempt.message, now)
+    if fate not in FAILURES or not _sent_elsewhere(changes, attempt, row, now, others):
+        _roll_up(changes, attempt.message, now)
     return Taken(message=attempt.message, attempt=attempt.id, fate=fate, status=_status(changes, attempt.message))
+
+
+def _sent_elsewhere(changes: Changes, attempt: Attempt, row: Report, now: Instant, others: Others) -> bool:
+    """A provider reports that its message did not arrive: once, while it lives, another channel may try."""
+    message = changes.message(attempt.message)
+    if not row.elsewhere or message is None or message.status is not Status.SENT:
+        return False
+    decision = retry.late(
+        retry.LateFailure(
+            now=now,
+            elsewhere=row.elsewhere,
+            tried=row.fate != ReportFate.REJECTED,
+            whole=attempt.part == WHOLE,
+            bound=message.channel is not None,
+            before=any(a.id != attempt.id and a.state in DONE for a in changes.attempts(message.id)),
+            others=bool(others(attempt.channel, message)),
+            policy=message.policy,
+            expires_at=message.expires_at,
+        )
+    )
+    if decision is None:
+        return False
+    return changes.move(
+        message.id,
+        Status.QUEUED,
+        now,
+        code="late_failure",
+        reason=f"{attempt.channel} took it and reports that it did not arrive ({row.code}); another channel tries",
+        queue=route_queue(message),
+        due_at=decision.due_at,
+        possible_duplicate=True if decision.whole else None,
+        event="late_failure",
+        data={"channel": attempt.channel, "fate": row.fate},
+    )
 
 
 def _roll_up(changes: Changes, id: int, now: Instant) -> None:
     """The message is delivered when all parts are, undelivered when one failed for good."""
     message = changes.message(id)
-    if message is None or message.status not in REPORTABLE:
+    if message is None or message.status not in REPORTABLE | WAITING:
         return
-    told: dict[int, Attempt] = {}
+    latest: dict[int, Attempt] = {}
     for attempt in changes.attempts(id):
-        if attempt.state in DONE and attempt.fate is not None:
-            known = told.get(attempt.part)
-            # A resent part has two attempts; one delivered copy is enough.
+        if attempt.state in DONE:
+            known = latest.get(attempt.part)
+            # A part that was sent again has two attempts; one delivered copy is enough.
             if known is None or known.fate != Fate.DELIVERED:
-                told[attempt.part] = attempt
+                latest[attempt.part] = attempt
+    told = {part: a for part, a in latest.items() if a.fate is not None}
     delivered = {part for part, a in told.items() if a.fate == Fate.DELIVERED}
     if WHOLE in delivered or len(delivered - {WHOLE}) == message.parts:
         last = max((told[part] for part in delivered), key=lambda a: a.reported_at or 0)
         changes.move(id, Status.DELIVERED, now, data=_report_data(message, last))
+        return
+    if message.status in WAITING:  # it is to be sent again; only a delivery makes that needless
         return
     failed = next((a for a in told.values() if a.fate in FAILURES), None)
     if failed is not None:

@@ -10,7 +10,7 @@ from bridge.model import ANY_CHANNEL, DoubtPolicy, Instant
 from bridge.policy.fitness import BY_PATTERN
 from drivers.contract import Cause
 
-__all__ = ["Failure", "GiveUp", "Requeue", "after"]
+__all__ = ["Failure", "GiveUp", "LateFailure", "Requeue", "after", "late"]
 
 BUSY_DELAY = 5_000  # the modem asks for a moment, 27.005 codes 302, 314, 515
 REPAIR_DELAY = 10_000  # time for a re-initialisation or for draining the storage
@@ -54,6 +54,32 @@ class GiveUp(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     reason: str
     expired: bool = False
+
+
+class LateFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """A report says that a message, accepted before, did not arrive. `elsewhere`: the carrier's reason does not concern
+    other carriers. `tried`: whether it was tried at all. `before`: it has gone elsewhere after such a report already.
+    `whole`: it was accepted as one message; parts on a modem are the network's own last word."""
+
+    now: Instant
+    elsewhere: bool
+    tried: bool
+    whole: bool
+    bound: bool
+    before: bool
+    others: bool
+    policy: DoubtPolicy
+    expires_at: Instant | None
+
+
+def late(f: LateFailure) -> Requeue | None:
+    """Whether it goes elsewhere, once, while it lives. What was never tried cannot arrive twice; what was tried might,
+    so `at_most_once` forbids it and the others flag it. None: the failure stands."""
+    alive = f.expires_at is None or f.now < f.expires_at
+    allowed = not f.tried or f.policy is not DoubtPolicy.AT_MOST_ONCE
+    if not (f.elsewhere and f.whole and f.others and alive and allowed) or f.bound or f.before:
+        return None
+    return Requeue(queue=ANY_CHANNEL, due_at=f.now, counts=False, whole=f.tried, wait=False)
 
 
 def after(f: Failure) -> Requeue | GiveUp:

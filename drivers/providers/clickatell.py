@@ -56,7 +56,7 @@ from drivers.providers.http import Client, Endpoint, check_url, is_secure
 from drivers.providers.identity import attempt_id, client_id
 from drivers.providers.limits import Window
 from drivers.providers.link import Link
-from drivers.providers.outcomes import Row, Then, error, look_up, not_expressible, rows
+from drivers.providers.outcomes import Row, Then, elsewhere, error, look_up, not_expressible, rows
 from drivers.providers.polling import KEPT, Open, OpenMessages, poll
 from drivers.providers.soap import Reply as SoapReply
 from drivers.providers.soap import Soap, clean
@@ -387,6 +387,7 @@ def report(line: Line, *, reference: str, to: str, sim: str) -> StatusReport:
         recipient=to,
         reference=line.id or reference,
         fate=row.fate,
+        elsewhere=elsewhere(row),
         code=line.status,
         detail=row.meaning,
         cost=line.charge,
@@ -417,6 +418,7 @@ def read_callback(call: Call, *, o: Options, sim: str) -> Event:
             reference=id,
             attempt_id=attempt_id(ours),
             fate=row.fate,
+            elsewhere=elsewhere(row),
             code=status,
             detail=row.meaning,
             discharged_at=_unix(fields.get("timestamp", "")),

@@ -55,7 +55,7 @@ from drivers.providers.http import RAW_LIMIT, Answer, Client, Endpoint, check_ur
 from drivers.providers.identity import attempt_id, client_id
 from drivers.providers.limits import Window
 from drivers.providers.link import Link, offer
-from drivers.providers.outcomes import UNLISTED, Row, Then, error, look_up, not_expressible, rows
+from drivers.providers.outcomes import UNLISTED, Row, Then, elsewhere, error, look_up, not_expressible, rows
 from drivers.registry import Environment
 
 __all__ = ["CALL", "REPORT", "FreshmailDriver", "Options", "create", "parts_of", "read_records", "read_sent", "request"]
@@ -345,6 +345,7 @@ def report_of(record: Record, *, sim: str, zone: ZoneInfo) -> StatusReport:
         reference=record.message_id,
         attempt_id=attempt_id(record.message_id),
         fate=row.fate,
+        elsewhere=elsewhere(row),
         code=record.word,
         detail=row.meaning,
     )

@@ -56,7 +56,7 @@ from drivers.providers.http import RAW_LIMIT, Answer, Client, Endpoint, check_ur
 from drivers.providers.identity import client_id
 from drivers.providers.limits import Window
 from drivers.providers.link import Link, offer
-from drivers.providers.outcomes import UNLISTED, Row, Then, error, look_up, not_expressible, rows
+from drivers.providers.outcomes import UNLISTED, Row, Then, elsewhere, error, look_up, not_expressible, rows
 from drivers.providers.polling import FINAL, Open, OpenMessages, poll
 from drivers.providers.xml import Hostile, parse
 from drivers.registry import Environment
@@ -381,6 +381,7 @@ def report_of(item: Item, *, sim: str, zone: str, currency: str = "", attempt: s
         reference=item.id,
         attempt_id=attempt,
         fate=row.fate,
+        elsewhere=elsewhere(row),
         code=item.status,
         detail=", ".join(filter(None, (row.meaning, item.facts))),
         cost=item.cost,

@@ -16,7 +16,19 @@ import msgspec
 
 from drivers.contract import Cause, MaybeSent, NotSent, Refused, ReportFate, SubmitError
 
-__all__ = ["UNLISTED", "Alarm", "Row", "Table", "Then", "error", "look_up", "not_expressible", "plain", "rows"]
+__all__ = [
+    "UNLISTED",
+    "Alarm",
+    "Row",
+    "Table",
+    "Then",
+    "elsewhere",
+    "error",
+    "look_up",
+    "not_expressible",
+    "plain",
+    "rows",
+]
 
 
 class Then(StrEnum):
@@ -43,6 +55,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 Table = Mapping[str, Row]
 
+_FINAL_NO = frozenset({ReportFate.UNDELIVERED, ReportFate.EXPIRED, ReportFate.REJECTED})
 _ODD = re.compile(r"[^A-Za-z0-9_:.-]")
 
 UNLISTED = Row(fate=ReportFate.UNKNOWN, reconcile=True, alarm=True, meaning="a word that is not in our table")
@@ -101,6 +114,11 @@ def error(row: Row, *, code: str, detail: str, raw: str = "") -> SubmitError:
             return not_sent(detail, code=code, cause=Cause.NET, raw=raw, retry_after=row.delay)
         case _:
             assert_never(row.then)
+
+
+def elsewhere(row: Row) -> bool:
+    """A final word that it did not arrive, and no reason why another carrier should not succeed."""
+    return row.fate in _FINAL_NO and row.then in (Then.TRY_NEXT, Then.RETRY_LATER, Then.PAUSE)
 
 
 def plain(word: str) -> str:

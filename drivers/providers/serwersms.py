@@ -57,7 +57,7 @@ from drivers.providers.http import Client, Endpoint, check_url, is_secure, judge
 from drivers.providers.identity import attempt_id, client_id
 from drivers.providers.limits import Window
 from drivers.providers.link import Link, offer
-from drivers.providers.outcomes import AlarmMaybeSent, Row, Then, error, look_up, not_expressible, rows
+from drivers.providers.outcomes import AlarmMaybeSent, Row, Then, elsewhere, error, look_up, not_expressible, rows
 from drivers.providers.polling import Open, OpenMessages, poll
 from drivers.providers.rpc import document, encoded
 from drivers.providers.soap import Array, Soap, clean
@@ -413,6 +413,7 @@ def report(item: Item, *, sim: str, zone: ZoneInfo) -> StatusReport:
         reference=item.id or None,
         attempt_id=attempt_id(item.unique_id),
         fate=row.fate,
+        elsewhere=elsewhere(row),
         code=f"{item.status}:{item.reason}" if item.reason else item.status,
         detail=row.meaning,
         submitted_at=_date(item.sent, zone),

@@ -54,7 +54,7 @@ from drivers.providers.http import Client, Endpoint, check_url, is_secure
 from drivers.providers.identity import client_id
 from drivers.providers.limits import Flood, Window
 from drivers.providers.link import Link
-from drivers.providers.outcomes import Row, Then, error, look_up, not_expressible, rows
+from drivers.providers.outcomes import Row, Then, elsewhere, error, look_up, not_expressible, rows
 from drivers.providers.polling import KEPT, Open, OpenMessages, poll
 from drivers.providers.soap import Reply as SoapReply
 from drivers.providers.soap import Soap, clean, strings
@@ -429,6 +429,7 @@ def read_status(values: Mapping[str, str], *, o: Options, reference: str, to: st
         reference=reference,
         attempt_id=reference,
         fate=row.fate,
+        elsewhere=elsewhere(row),
         code=f"{status}:{err}" if err not in ("", "0") else status,
         detail=", ".join(facts),
         discharged_at=_unix(values.get("last_timestamp")),
@@ -462,6 +463,7 @@ def read_callback(call: Call, *, secret: str, sim: str) -> Event:
             reference=fields["id"],
             attempt_id=fields["id"],
             fate=row.fate,
+            elsewhere=elsewhere(row),
             code=f"{status}:{err}" if err not in ("", "0") else status,
             detail=", ".join([row.meaning, *hlr]),
             discharged_at=_unix(fields.get("ts")),
