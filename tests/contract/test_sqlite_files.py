@@ -53,7 +53,7 @@ def test_a_newer_database_is_not_touched(place: Place) -> None:
         db.execute("INSERT INTO migrations VALUES (9999, 'tomorrow', 0)")
     db.close()
     before = place.path.read_bytes()
-    with pytest.raises(NewerDatabase, match=r"schema 9999.*knows up to 2.*install"):
+    with pytest.raises(NewerDatabase, match=r"schema 9999.*knows up to \d+.*install"):
         place.do(lambda c: None)
     assert place.path.read_bytes() == before
 
