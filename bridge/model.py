@@ -141,6 +141,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, str] = msgspec.field(default_factory=dict)  # what only some providers know: "subject" ...
     cost: str | None = None  # decimal, as charged
     currency: str = ""
+    windows: str | None = None  # hours that came with it or its key, see bridge.policy.timing.gates; None: none
 
 
 def route_queue(message: Message) -> str:
@@ -274,6 +275,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     hint: str  # its first characters, to recognise it
     created_at: Instant
     revoked_at: Instant | None = None
+    windows: str | None = None  # hours of all that is ordered with it; as in a message
 
 
 class ChannelSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import msgspec
 
 from bridge.model import ANY_CHANNEL, DoubtPolicy, Instant, Kind, Message, route_queue
 from bridge.policy import numbers
 from bridge.policy.routing import MessageFacts, Route
+from bridge.policy.timing import Asked, Spread, Timetable, Timing
+from bridge.policy.timing.placing import MAX_DEFERRED, Paces, Wanted, place, wanted
 from drivers.contract import Encoding
 from drivers.gsm import PduError, coding, segments, udh
 
-__all__ = ["Body", "Complaint", "Defaults", "Order", "Rejected", "admit", "admit_all", "measure"]
+__all__ = ["MAX_DEFERRED", "Body", "Complaint", "Defaults", "Order", "Rejected", "admit", "admit_all", "measure"]
 
 MAX_VALIDITY = 63 * 7 * 86_400  # seconds; the longest TP-VP, 23.040 §9.2.3.12.1
 MIN_VALIDITY = 60
-MAX_DEFERRED = 366 * 86_400_000  # a year ahead; further is a typing error more often than a plan
 
 
 class Complaint(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +65,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     route: str | None = None
     options: dict[str, str] = msgspec.field(default_factory=dict)  # what only some providers know: "subject" ...
     send_at: Instant | None = None
+    local: datetime | None = None  # the same without a zone, read in `tz`
+    time: str | None = None  # any form of policy.timing.moments
+    tz: str | None = None  # a zone's name, or hours from Moscow
+    windows: tuple[Asked, ...] = ()
+    on_quiet: str | None = None  # "expire": take it though it would expire in quiet hours
     valid_for: int | None = None  # seconds
     expires_at: Instant | None = None
     reply_path: bool = False
@@ -83,6 +90,7 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
     routes: frozenset[str] = frozenset()
     rules: tuple[Route, ...] = ()  # routes that choose their messages, in the order in which they are asked
     kinds: frozenset[Kind] = MODEM_KINDS  # what some channel can carry
+    timetable: Timetable = msgspec.field(default_factory=lambda: Timetable(Timing()))
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,18 +129,39 @@ def measure(order: Order, defaults: Defaults) -> Body:
     return body
 
 
-def admit(order: Order, defaults: Defaults, *, id: int, client: int, now: Instant, batch: int | None = None) -> Message:
-    """The message for this order. Raises `Rejected` with every complaint at once."""
-    draft = _draft(order, defaults, client, now, batch)
+def admit(
+    order: Order,
+    defaults: Defaults,
+    *,
+    id: int,
+    client: int,
+    now: Instant,
+    batch: int | None = None,
+    hours: str | None = None,
+) -> Message:
+    """The message for this order. `hours`: the windows of its key, as they are stored. Raises `Rejected` with every
+    complaint at once."""
+    draft = _draft(order, defaults, client, now, batch, hours)
     return _addressed(draft, order, defaults, id)
 
 
 def admit_all(
-    orders: Iterable[Order], defaults: Defaults, *, ids: Iterable[int], client: int, now: Instant, batch: int
+    orders: Sequence[Order],
+    defaults: Defaults,
+    *,
+    ids: Iterable[int],
+    client: int,
+    now: Instant,
+    batch: int,
+    hours: str | None = None,
+    spread: Spread | None = None,
 ) -> list[Message]:
     """The messages of a batch, all or none. What an order shares with the one before it, all but the recipient, is
     looked at once, so one text to many costs 1 us a number. `ids`: one for each order. Raises `Rejected` with every
     complaint; their places are `messages[3].text`."""
+    if spread is not None and (wrong := spread.wrong()) is not None:
+        raise Rejected([_complaint(wrong)])
+    offset, paces = 0, Paces()
     messages: list[Message] = []
     complaints: list[Complaint] = []
     shared: Order | None = None
@@ -140,9 +169,11 @@ def admit_all(
     for index, (order, id) in enumerate(zip(orders, ids, strict=True)):
         nobody = msgspec.structs.replace(order, to="")
         if nobody != shared:
-            shared, draft = nobody, _draft(order, defaults, client, now, batch)
+            shared, draft = nobody, _draft(order, defaults, client, now, batch, hours)
+        if spread is not None:
+            offset = spread.offset(index, len(orders))
         try:
-            messages.append(_addressed(draft, order, defaults, id))
+            messages.append(_addressed(draft, order, defaults, id, offset, paces))
         except Rejected as rejected:
             complaints += [
                 Complaint(at=f"messages[{index}].{c.at}", code=c.code, detail=c.detail) for c in rejected.complaints
@@ -155,7 +186,9 @@ def admit_all(
 # --- The pieces -------------------------------------------------------------------------------------------------------
 
 
-def _draft(order: Order, defaults: Defaults, client: int, now: Instant, batch: int | None) -> Message | list[Complaint]:
+def _draft(
+    order: Order, defaults: Defaults, client: int, now: Instant, batch: int | None, hours: str | None
+) -> Message | list[Complaint]:
     """All of the message but its id and recipient, or what is wrong with the order."""
     complaints: list[Complaint] = []
     body: Body | None = None
@@ -164,10 +197,11 @@ def _draft(order: Order, defaults: Defaults, client: int, now: Instant, batch: i
     except Rejected as rejected:
         complaints += rejected.complaints
     complaints += _options(order, defaults)
-    due_at = now if order.send_at is None else max(now, order.send_at)
-    if due_at > now + MAX_DEFERRED:
-        complaints.append(Complaint(at="send_at", code="out_of_range", detail="lies more than a year ahead"))
-    expires_at = _expiry(order, defaults, due_at)
+    when = wanted(order, now, defaults.timetable.timing.zone, hours)
+    if isinstance(when, list):
+        complaints += [_complaint(mistake) for mistake in when]
+        when = Wanted(due_at=now)
+    expires_at = _expiry(order, defaults, when.due_at)
     if isinstance(expires_at, Complaint):
         return [*complaints, expires_at]
     if complaints or body is None:
@@ -178,7 +212,7 @@ def _draft(order: Order, defaults: Defaults, client: int, now: Instant, batch: i
         to="",
         created_at=now,
         updated_at=now,
-        due_at=due_at,
+        due_at=when.due_at,
         kind=order.kind,
         text=body.text,
         data=body.data,
@@ -202,16 +236,48 @@ def _draft(order: Order, defaults: Defaults, client: int, now: Instant, batch: i
         dcs=order.dcs,
         route=order.route,
         options=order.options if order.url is None else {**order.options, "url": order.url},
+        windows=when.windows,
+        code=when.code,
+        reason=when.reason,
     )
 
 
-def _addressed(draft: Message | list[Complaint], order: Order, defaults: Defaults, id: int) -> Message:
+def _addressed(
+    draft: Message | list[Complaint],
+    order: Order,
+    defaults: Defaults,
+    id: int,
+    offset: int = 0,
+    paces: Paces | None = None,
+) -> Message:
+    """`offset`: milliseconds of open time by which it goes after the first of its batch."""
     number = numbers.normal(order.to, defaults.region)
     if isinstance(number, str) and isinstance(draft, Message):
         message = msgspec.structs.replace(draft, id=id, to=number)
-        return _routed(message, defaults.rules) if defaults.rules or message.route is not None else message
+        if defaults.rules or message.route is not None:
+            message = _routed(message, defaults.rules)
+        if not (offset or message.windows or defaults.timetable.any):
+            return message
+        placed = place(
+            message,
+            defaults.timetable,
+            offset=offset,
+            paces=paces,
+            expires_at=order.expires_at,
+            valid_for=order.valid_for,
+            validity=defaults.validity,
+            on_quiet=order.on_quiet,
+        )
+        if isinstance(placed, Message):
+            return placed
+        raise Rejected([_complaint(placed)])
     complaints = [] if isinstance(number, str) else [Complaint(at="to", code=number.code, detail=number.detail)]
     raise Rejected(complaints if isinstance(draft, Message) else complaints + draft)
+
+
+def _complaint(mistake: tuple[str, str, str]) -> Complaint:
+    at, code, detail = mistake
+    return Complaint(at=at, code=code, detail=detail)
 
 
 def _content_field(order: Order) -> str:

@@ -1,0 +1,4 @@
+-- Windows that came with an order or belong to a key: JSON, see bridge.policy.timing.gates.Asked. NULL: none.
+
+ALTER TABLE messages ADD COLUMN windows TEXT;
+ALTER TABLE api_keys ADD COLUMN windows TEXT;
