@@ -29,17 +29,23 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bridge.model": ("drivers.contract",),
     "bridge.states": ("bridge.model",),
     "bridge.clock": ("bridge.model",),
+    "bridge.events": ("bridge.clock", "bridge.model", "drivers.contract"),
+    "bridge.endpoints": ("bridge.events", "bridge.model"),
     "bridge.config": ("bridge.model",),
     "bridge.service_manager": (),
     "bridge.telemetry": ("bridge.model", "drivers.contract"),
     "bridge.policy": ("bridge.model", "drivers.contract", "drivers.gsm"),
-    "bridge.store": ("bridge.model", "bridge.states", "drivers.contract"),
+    "bridge.store": (
+        "bridge.clock", "bridge.endpoints", "bridge.events", "bridge.model", "bridge.states", "drivers.contract",
+    ),
     "bridge.outbound": (
-        "bridge.clock", "bridge.model", "bridge.policy", "bridge.states", "bridge.store", "bridge.telemetry",
+        "bridge.clock", "bridge.events", "bridge.model", "bridge.policy", "bridge.states", "bridge.store",
+        "bridge.telemetry",
         "drivers.contract", "drivers.gsm",
     ),
     "bridge.inbound": (
-        "bridge.clock", "bridge.model", "bridge.policy", "bridge.store", "bridge.telemetry", "drivers.contract",
+        "bridge.clock", "bridge.events", "bridge.model", "bridge.policy", "bridge.store", "bridge.telemetry",
+        "drivers.contract",
         "drivers.gsm",
     ),
     "bridge.schedule": ("bridge.inbound", "bridge.model", "bridge.store", "bridge.telemetry"),
@@ -58,6 +64,8 @@ NAMES_CONCRETE = ("bridge.app", "bridge.cli", "bridge.opening", "bridge.store")
 
 # No I/O, clock, randomness, threads or tasks.
 PURE = (
+    "bridge.endpoints",
+    "bridge.events",
     "bridge.model",
     "bridge.states",
     "bridge.policy",

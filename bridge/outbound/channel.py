@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
+from bridge.events import EventType
 from bridge.model import Attempt, ChannelSnapshot, Ids, Instant, Message, Status, route_queue
 from bridge.outbound import reports, settle
 from bridge.outbound.job import WHOLE, Job, job_for, submission
@@ -385,6 +386,17 @@ class Channel:
                 await self._link(event)
             case Repair():
                 self._tell.repair(event)
+                await self._emit(self._tell.repair_events(event))
+
+    async def _emit(self, told: list[tuple[EventType, msgspec.Struct]]) -> None:
+        now = self._bridge.now()
+
+        def work(changes: Changes) -> None:
+            for type, data in told:
+                changes.emit(type, now, key=f"channel/{self.id}", data=data, channel=self.id)
+
+        if told:
+            await self._write(work)
 
     async def _report(self, report: StatusReport) -> None:
         id, now = self._bridge.ids.next(), self._bridge.now()
@@ -417,6 +429,7 @@ class Channel:
         self.state = change.state
         self.code = change.code
         self._note_fitness()
+        await self._emit(self._tell.link_events(change))
         if self.state is LinkState.UP:
             self._work.set()
         else:

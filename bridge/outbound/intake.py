@@ -8,6 +8,7 @@ from hashlib import sha256
 import msgspec
 
 from bridge.model import AttemptState, Batch, Idempotency, Ids, Instant, Message, Status, show_id
+from bridge.outbound.job import taken_back
 from bridge.policy.admission import Body, Complaint, Defaults, Order, Rejected, admit, admit_all, measure
 from bridge.states import CANCELLABLE
 from bridge.store import Changes, Store
@@ -151,7 +152,9 @@ class Intake:
                 return None
             if found.status is Status.CANCELLED:
                 return found
-            if (found.code or found.tries) and any(a.state in ON_AIR for a in changes.attempts(message)):
+            if (found.code or found.tries) and any(
+                a.state in ON_AIR and not taken_back(a) for a in changes.attempts(message)
+            ):
                 raise NotCancellable(found)  # it waits, but a part of it was sent, or may have been
             if not changes.move(message, Status.CANCELLED, now, code="cancelled", reason="cancelled by the client"):
                 raise NotCancellable(found)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from bridge.model import ANY_CHANNEL, Attempt, AttemptState, DoubtPolicy, Instant, Message, Status, route_queue
-from bridge.outbound.job import DONE, complete
+from bridge.outbound.job import DONE, complete, done
 from bridge.policy import doubt, retry, stranded
 from bridge.store import Changes
 from drivers.contract import NotSent, Receipt, Refused, SubmitError
@@ -192,7 +192,7 @@ def close_doubt(
         channel=attempt.channel,
         channel_up=channel_up,
         bound=message.channel is not None,
-        partly=message.policy is not DoubtPolicy.URGENT and any(a.state in DONE for a in attempts),
+        partly=message.policy is not DoubtPolicy.URGENT and any(done(a) for a in attempts),
         tries=message.tries,
         max_tries=rules.max_tries,
     )
@@ -227,7 +227,7 @@ def strand(changes: Changes, message: Message, channel: str, now: Instant, *, ot
     attempts = changes.attempts(message.id)
     decision = stranded.decide(
         bound=message.channel is not None,
-        partly=message.parts > 1 and any(a.state in DONE for a in attempts),
+        partly=message.parts > 1 and any(done(a) for a in attempts),
         policy=message.policy,
         others=others,
     )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 
+import msgspec
+
+from bridge.events import ChannelData, EventType, SimData
 from bridge.model import Attempt, Message, show_id
 from bridge.outbound import reports
 from bridge.policy.fitness import Pause
@@ -12,6 +15,7 @@ from drivers.contract import LateResult, LinkChange, LinkState, MaybeSent, Recei
 
 __all__ = ["Teller"]
 
+PIN_REQUIRED = "sim_pin_required"  # the driver's word
 QUIET = frozenset({LinkState.UP, LinkState.STARTING})  # no reason for a warning
 
 
@@ -19,6 +23,7 @@ class Teller:
     def __init__(self, telemetry: Telemetry, channel: str) -> None:
         self._telemetry = telemetry
         self._channel = channel
+        self._link_told: tuple[EventType, str] | None = None
 
     def armed(self, message: Message, attempt: Attempt) -> None:
         if self._telemetry.wanted:
@@ -97,6 +102,27 @@ class Teller:
             steps=step.steps or None,
             seconds=round(step.seconds) if step.state is RepairState.CURED else None,
         )
+
+    def repair_events(self, step: Repair) -> list[tuple[EventType, msgspec.Struct]]:
+        if step.state is not RepairState.CURED:
+            return []
+        return [(EventType.CHANNEL_REPAIRED, ChannelData(channel=self._channel, code=step.rung, reason=step.reason))]
+
+    def link_events(self, change: LinkChange) -> list[tuple[EventType, msgspec.Struct]]:
+        """What listeners hear of it. A link that goes up and down while it is tried is told once for each reason."""
+        if change.state is LinkState.STARTING:
+            return []
+        type = EventType.CHANNEL_UP if change.state is LinkState.UP else EventType.CHANNEL_DOWN
+        if self._link_told == (type, change.code):
+            return []
+        self._link_told = type, change.code
+        code, reason = change.code, change.reason
+        data = ChannelData(channel=self._channel, state=change.state, code=code, reason=reason, iccid=change.iccid)
+        told: list[tuple[EventType, msgspec.Struct]] = [(type, data)]
+        if change.code == PIN_REQUIRED:
+            sim = SimData(channel=self._channel, sim=change.iccid, code=code, reason=reason)
+            told.append((EventType.SIM_PIN_REQUIRED, sim))
+        return told
 
     def paused(self, pause: Pause) -> None:
         self._telemetry.notable(

@@ -9,11 +9,13 @@ Reads go through `Store.read`, on read-only connections, and see what is committ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from bridge.endpoints import Endpoint
+from bridge.events import Event, EventType
 from bridge.model import (
     ApiKey,
     Attempt,
@@ -138,6 +140,11 @@ class View(Protocol):
 
     def last_replaceable(self, sim: str, sender: str, replace_type: int) -> int | None: ...
 
+    def endpoints(self) -> list[Endpoint]: ...
+    def endpoint(self, id: int) -> Endpoint | None: ...
+    def events(self, after: int, limit: int) -> list[Event]:
+        """What was written for listeners since then, oldest first."""
+
     def keys(self) -> list[ApiKey]: ...
     def key_by_digest(self, digest: bytes) -> ApiKey | None: ...
     def idempotent(self, client: int, key: str) -> Idempotency | None: ...
@@ -159,8 +166,11 @@ class Changes(View, Protocol):
         """Take the most urgent due messages out of the queue: highest priority, then earliest due. They keep their
         status and remember their queue, so that a restart puts them back (`recover`)."""
 
-    def release(self, message: int, queue: str, due_at: Instant, *, code: str = "", reason: str = "") -> bool:
-        """Put a claimed message back. False when it was cancelled meanwhile."""
+    def release(
+        self, message: int, queue: str, due_at: Instant, *, code: str = "", reason: str = "", held: bool = False
+    ) -> bool:
+        """Put a claimed message back. `held`: it is to wait until then, and whoever listens hears why (`message.held`).
+        False when it was cancelled meanwhile."""
 
     # moves
     def move(
@@ -228,6 +238,33 @@ class Changes(View, Protocol):
     def add_inbound(self, inbound: Inbound, received: Sequence[int]) -> None:
         """Insert the message and tie its PDUs to it."""
 
+    # events
+    def emit(
+        self,
+        type: EventType | str,
+        now: Instant,
+        *,
+        key: str,
+        data: msgspec.Struct | Mapping[str, Any],
+        message: int | None = None,
+        inbound: int | None = None,
+        channel: str = "",
+        number: str = "",
+    ) -> None:
+        """An event for whoever listens, in the transaction of the change. Nothing when nobody does. `key`: what it is
+        in sequence with: a message's shown id, a conversation (`bridge.events.conversation`), a channel. `data`: of the
+        type's shape (`bridge.events.SHAPES`). `channel`, `number` (of the other side): what filters look at.
+
+        Moves of messages, held releases, accepted orders and inbound messages become events by themselves. An unlisted
+        type is a ValueError."""
+
+    def add_endpoint(self, endpoint: Endpoint) -> None: ...
+    def change_endpoint(self, endpoint: Endpoint) -> bool:
+        """All of it but its id. False: there is no such endpoint."""
+
+    def remove_endpoint(self, id: int) -> bool:
+        """With all that it was to get."""
+
     # keys and housekeeping
     def add_key(self, key: ApiKey) -> None: ...
     def revoke_key(self, id: int, now: Instant) -> bool: ...
@@ -249,6 +286,9 @@ class Store(Protocol):
 
     async def write(self, work: Callable[[Changes], T]) -> T: ...
     async def read(self, work: Callable[[View], T]) -> T: ...
+    def on_events(self, told: Callable[[], None]) -> None:
+        """`told` is called in the loop after each commit that wrote events."""
+
     async def close(self) -> None: ...
 
 

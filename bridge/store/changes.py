@@ -27,6 +27,7 @@ from bridge.model import (
     Status,
 )
 from bridge.states import ATTEMPT_MOVES, MOVES, WAITING
+from bridge.store.outbox import OutboxChanges
 from bridge.store.rows import (
     API_KEY,
     BATCH,
@@ -72,7 +73,7 @@ _ATTEMPT_BEFORE = {
 _to_json = msgspec.json.Encoder().encode
 
 
-class SqlChanges(SqlView):
+class SqlChanges(OutboxChanges, SqlView):
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], Instant]) -> None:
         super().__init__(connection, now)
         self._run_many = connection.executemany
@@ -90,6 +91,7 @@ class SqlChanges(SqlView):
         if len(plain) < len(messages):
             full = [(*MESSAGE.encode(m), _close_at(m)) for m in messages if not is_plain(m)]
             self._run_many(MESSAGES["add"], full)
+        self._tell_added(messages)
 
     def add_batch(self, batch: Batch) -> None:
         self._run(MESSAGES["add_batch"], BATCH.encode(batch))
@@ -115,9 +117,14 @@ class SqlChanges(SqlView):
         self._run_many(QUEUE["lease"], [(queue, m.id) for m in claimed])
         return [msgspec.structs.replace(m, queue=None) for m in claimed]
 
-    def release(self, message: int, queue: str, due_at: Instant, *, code: str = "", reason: str = "") -> bool:
+    def release(
+        self, message: int, queue: str, due_at: Instant, *, code: str = "", reason: str = "", held: bool = False
+    ) -> bool:
         values = {"id": message, "queue": queue, "due_at": due_at, "code": code, "reason": reason}
-        return self._run(QUEUE["release"], values).rowcount == 1
+        released = self._run(QUEUE["release"], values).rowcount == 1
+        if released and held:
+            self._tell_held(message, due_at, code, reason)
+        return released
 
     # moves
 
@@ -142,6 +149,7 @@ class SqlChanges(SqlView):
             raise ValueError(f"a message cannot be {new} in no queue")
         if not code and tries is None and possible_duplicate is None and self._usual_move(message, new, now):
             self.note(message, now, event or new._value_, data or {})
+            self._tell_moved(message, new, now, code, reason, data or {})
             return True
         status = self._value(MESSAGES["status"], {"id": message})
         if status is None or new not in MOVES[old := Status(status)]:
@@ -168,6 +176,7 @@ class SqlChanges(SqlView):
         row: Data = {"code": code} if code else {}
         row.update(data or {})
         self.note(message, now, event or new._value_, row)
+        self._tell_moved(message, new, now, code, reason, row)
         return True
 
     def _usual_move(self, message: int, new: Status, now: Instant) -> bool:
@@ -287,6 +296,7 @@ class SqlChanges(SqlView):
     def add_inbound(self, inbound: Inbound, received: Sequence[int]) -> None:
         self._run(INBOX["add_inbound"], INBOUND.encode(inbound))
         self._run_many(INBOX["tie"], [(inbound.id, id) for id in received])
+        self._tell_inbound(inbound)
 
     # keys and housekeeping
 
@@ -347,6 +357,7 @@ class SqlChanges(SqlView):
         """The works are undone."""
         self._shift = {}
         self._notes = []
+        self._listeners.clear()
 
 
 def _close_at(message: Message) -> Instant | None:

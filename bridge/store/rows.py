@@ -15,12 +15,16 @@ from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
+from bridge.endpoints import Delivery, Endpoint, Try
+from bridge.events import Event
 from bridge.model import ApiKey, Attempt, Batch, EventRow, Idempotency, Inbound, Message, Received, Report
 
 __all__ = [
     "API_KEY",
     "ATTEMPT",
     "BATCH",
+    "DELIVERY",
+    "ENDPOINT",
     "EVENT",
     "IDEMPOTENCY",
     "INBOUND",
@@ -28,7 +32,9 @@ __all__ = [
     "PLAIN_MESSAGE",
     "RECEIVED",
     "REPORT",
+    "STORED_EVENT",
     "TABLES",
+    "TRY",
     "Table",
     "is_plain",
 ]
@@ -104,6 +110,10 @@ RECEIVED = Table(Received)
 INBOUND = Table(Inbound, packed=frozenset({"missing"}))
 API_KEY = Table(ApiKey)
 IDEMPOTENCY = Table(Idempotency)
+ENDPOINT = Table(Endpoint, packed=frozenset({"recipients", "events", "channels", "parties", "headers"}))
+DELIVERY = Table(Delivery)
+TRY = Table(Try)
+STORED_EVENT = Table(Event, packed=frozenset({"data"}))
 
 TABLES: dict[str, Table[Any]] = {
     "message": MESSAGE,
@@ -116,6 +126,10 @@ TABLES: dict[str, Table[Any]] = {
     "inbound": INBOUND,
     "api_key": API_KEY,
     "idempotency": IDEMPOTENCY,
+    "endpoint": ENDPOINT,
+    "delivery": DELIVERY,
+    "try": TRY,
+    "stored_event": STORED_EVENT,
 }
 
 _LEFT_OUT = [f for f in msgspec.structs.fields(Message) if f.name not in PLAIN_MESSAGE.fields]

@@ -97,6 +97,10 @@ class SqliteStore:
         """Why nothing is written any more. The service should stop: the next start checks."""
         return self._writer.failure
 
+    def on_events(self, told: Callable[[], None]) -> None:
+        """`told` is called in the loop after each commit that wrote events."""
+        self._writer.on_events = told
+
     async def until_damaged(self) -> StoreDamaged:
         """Returns when `damaged` is set, which is never if all goes well."""
         return await self._writer.until_refused()

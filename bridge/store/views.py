@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
-
-import msgspec
+from collections.abc import Sequence
 
 from bridge.model import (
     ApiKey,
@@ -22,6 +18,7 @@ from bridge.model import (
     Status,
 )
 from bridge.store import MessageFilter
+from bridge.store.outbox import OutboxView
 from bridge.store.queries import load
 from bridge.store.rows import (
     API_KEY,
@@ -33,12 +30,9 @@ from bridge.store.rows import (
     MESSAGE,
     RECEIVED,
     REPORT,
-    Table,
 )
 
 __all__ = ["SqlView"]
-
-S = TypeVar("S", bound=msgspec.Struct)
 
 MESSAGES = load("messages")
 QUEUE = load("queue")
@@ -52,13 +46,7 @@ UNRESOLVED_FOR = 3 * 86_400_000  # a late report may still resolve a doubt that 
 REPEATS_FOR = 3_600_000  # a report of a delivery comes again within the hour, if at all
 
 
-class SqlView:
-    """`now` is asked only for what counts back from the present: old doubts, deliveries an hour ago."""
-
-    def __init__(self, connection: sqlite3.Connection, now: Callable[[], Instant]) -> None:
-        self._run = connection.execute
-        self._now = now
-
+class SqlView(OutboxView):
     # messages
 
     def message(self, id: int) -> Message | None:
@@ -224,16 +212,3 @@ class SqlView:
     def meta(self, name: str) -> str | None:
         value: str | None = self._value(ACCESS["meta"], {"name": name})
         return value
-
-    # --- one row, all rows, one value ---
-
-    def _one(self, table: Table[S], statement: str, values: Mapping[str, Any]) -> S | None:
-        row = self._run(statement, values).fetchone()
-        return None if row is None else table.decode(row)
-
-    def _all(self, table: Table[S], statement: str, values: Mapping[str, Any]) -> list[S]:
-        return [table.decode(row) for row in self._run(statement, values)]
-
-    def _value(self, statement: str, values: Mapping[str, Any]) -> Any:
-        row = self._run(statement, values).fetchone()
-        return None if row is None else row[0]

@@ -44,6 +44,7 @@ class _Lost(Exception):
 
 class Writer:
     def __init__(self, connection: sqlite3.Connection, changes: SqlChanges, path: Path) -> None:
+        self.on_events: Callable[[], None] = lambda: None  # called in the loop after a commit that wrote events
         self.failure: StoreDamaged | None = None  # set once; from then on every work gets it
         self._connection = connection
         self._changes = changes
@@ -85,15 +86,29 @@ class Writer:
             self._pending.put(None)
         await self._loop.run_in_executor(None, self._thread.join)
 
+    # --- In the loop ---
+
+    def _deliver(self, outcomes: list[Outcome], emitted: bool) -> None:
+        for future, value, error in outcomes:
+            if future.done():  # its caller was cancelled; the work stands
+                continue
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
+        if emitted:
+            self.on_events()
+
     # --- In the thread ---
 
     def _serve(self) -> None:
         while (job := self._pending.get()) is not None:
             outcomes, last = self._group(job)
             try:
-                self._loop.call_soon_threadsafe(_deliver, outcomes)
+                self._loop.call_soon_threadsafe(self._deliver, outcomes, self._changes.emitted)
             except RuntimeError:  # the loop is gone, and everybody who waited with it
                 return
+            self._changes.emitted = False
             if last:
                 return
 
@@ -197,13 +212,3 @@ class Writer:
         if self._full:
             self._full = False
             log.info("store_has_room path=%s", self._path)
-
-
-def _deliver(outcomes: list[Outcome]) -> None:
-    for future, value, error in outcomes:
-        if future.done():  # its caller was cancelled; the work stands
-            continue
-        if error is None:
-            future.set_result(value)
-        else:
-            future.set_exception(error)

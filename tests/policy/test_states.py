@@ -75,8 +75,13 @@ def test_a_delivered_message_stays_delivered() -> None:
 
 
 def test_nothing_is_claimed_or_sent_again_after_the_end() -> None:
-    for state in TERMINAL | {S.SENT}:
-        assert not reachable(MOVES, state) & {S.QUEUED, S.RETRY_WAIT, S.SENDING, S.IN_DOUBT}
+    again = {S.QUEUED, S.RETRY_WAIT, S.SENDING, S.IN_DOUBT}
+    for state in TERMINAL:
+        assert not MOVES[state] & again
+
+
+def test_what_is_sent_goes_on_only_to_another_channel_after_a_late_failure() -> None:
+    assert MOVES[S.SENT] & {S.QUEUED, S.RETRY_WAIT, S.SENDING, S.IN_DOUBT} == {S.QUEUED}
 
 
 def test_nothing_is_cancelled_once_it_may_be_on_its_way() -> None:
@@ -96,7 +101,7 @@ def test_an_armed_attempt_never_goes_back() -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [(S.DELIVERED, S.UNDELIVERED), (S.SENT, S.QUEUED), (S.CANCELLED, S.SENDING), (S.SENDING, S.CANCELLED)],
+    [(S.DELIVERED, S.UNDELIVERED), (S.SENT, S.SENDING), (S.CANCELLED, S.SENDING), (S.SENDING, S.CANCELLED)],
 )
 def test_what_may_never_be_listed(old: S, new: S) -> None:
     """That the store refuses every unlisted pair is in tests/contract."""

@@ -23,4 +23,5 @@ FROM (
     UNION ALL SELECT max(id) FROM received
     UNION ALL SELECT max(id) FROM inbound
     UNION ALL SELECT max(id) FROM api_keys
+    UNION ALL SELECT max(id) FROM endpoints
 ) AS highest;

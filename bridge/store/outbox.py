@@ -1,0 +1,188 @@
+"""Events and the way of each to those who listen: the verbs of endpoints, outbox and deliveries.
+
+Who listens is kept in memory, so that an event for nobody costs one look-up.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any
+
+import msgspec
+
+from bridge.clock import rfc3339
+from bridge.endpoints import Endpoint, by_type, wants
+from bridge.events import MOVED, Event, EventType, MessageData, conversation, inbound_data
+from bridge.model import Ids, Inbound, Instant, Message, Status, show_id
+from bridge.store.queries import load
+from bridge.store.rows import ENDPOINT, STORED_EVENT
+from bridge.store.statements import Statements
+
+__all__ = ["OutboxChanges", "OutboxView"]
+
+OUTBOX = load("outbox")
+
+_to_json = msgspec.json.Encoder().encode
+
+
+class OutboxView(Statements):
+    def endpoints(self) -> list[Endpoint]:
+        return self._all(ENDPOINT, OUTBOX["endpoints"], {})
+
+    def endpoint(self, id: int) -> Endpoint | None:
+        return self._one(ENDPOINT, OUTBOX["endpoint"], {"id": id})
+
+    def events(self, after: int, limit: int) -> list[Event]:
+        return self._all(STORED_EVENT, OUTBOX["events"], {"after": after, "limit": limit})
+
+
+class OutboxChanges(OutboxView):
+    def __init__(self, connection: sqlite3.Connection, now: Callable[[], Instant]) -> None:
+        super().__init__(connection, now)
+        self._listeners = _Listeners(self.endpoints)
+        last = self._value(OUTBOX["last_event"], {})
+        self._event_ids = Ids(now, Random(), last or 0)  # noqa: S311 names, not secrets
+        self.emitted = False  # since the writer last asked
+
+    def emit(
+        self,
+        type: EventType | str,
+        now: Instant,
+        *,
+        key: str,
+        data: msgspec.Struct | Mapping[str, Any],
+        message: int | None = None,
+        inbound: int | None = None,
+        channel: str = "",
+        number: str = "",
+    ) -> None:
+        listeners = self._listeners[type]
+        if listeners and (to := [e for e in listeners if wants(e, channel, number)]):
+            self._write_event(to, str(type), now, key, data, message, inbound, channel, number)
+
+    # What becomes an event by itself.
+
+    def _tell_added(self, messages: Sequence[Message]) -> None:
+        if not self._listeners[EventType.MESSAGE_QUEUED]:
+            return
+        for m in messages:
+            data = MessageData(
+                message=show_id("msg", m.id),
+                to=m.to,
+                status=m.status,
+                ref=m.ref,
+                batch=None if m.batch is None else show_id("bat", m.batch),
+                code=m.code,
+                reason=m.reason,
+                channel=m.channel or "",
+                until=rfc3339(m.due_at) if m.due_at > m.created_at else None,
+            )
+            self._tell_message(EventType.MESSAGE_QUEUED, m.created_at, m.id, data)
+
+    def _tell_moved(
+        self, message: int, new: Status, now: Instant, code: str, reason: str, data: Mapping[str, Any]
+    ) -> None:
+        """Called for every move: to `sending` is no event, and for most nobody listens."""
+        type = MOVED.get(new)
+        if type is None or not self._listeners[type]:
+            return
+        self._tell_now(type, message, now, code, reason, data)
+
+    def _tell_held(self, message: int, until: Instant, code: str, reason: str) -> None:
+        if self._listeners[EventType.MESSAGE_HELD]:
+            self._tell_now(EventType.MESSAGE_HELD, message, self._now(), code, reason, {"until": until})
+
+    def _tell_inbound(self, inbound: Inbound) -> None:
+        if self._listeners[EventType.MESSAGE_RECEIVED]:
+            self.emit(
+                EventType.MESSAGE_RECEIVED,
+                inbound.received_at,
+                key=conversation(inbound.sim, inbound.sender),
+                data=inbound_data(inbound),
+                inbound=inbound.id,
+                channel=inbound.channel,
+                number=inbound.sender,
+            )
+
+    def _tell_now(
+        self, type: EventType, message: int, now: Instant, code: str, reason: str, data: Mapping[str, Any]
+    ) -> None:
+        row = self._run(OUTBOX["told_of_message"], {"id": message}).fetchone()
+        to, status, ref, batch, due_at, possible_duplicate = row
+        until = data.get("until")
+        if until is None and type in (EventType.MESSAGE_HELD, EventType.MESSAGE_QUEUED) and due_at > now:
+            until = due_at
+        told = MessageData(
+            message=show_id("msg", message),
+            to=to,
+            status=status,
+            ref=ref,
+            batch=None if batch is None else show_id("bat", batch),
+            code=code,
+            reason=reason,
+            channel=str(data.get("channel") or ""),
+            until=None if until is None else rfc3339(until),
+            possible_duplicate=bool(possible_duplicate),
+        )
+        self._tell_message(type, now, message, told)
+
+    def _tell_message(self, type: EventType, now: Instant, message: int, data: MessageData) -> None:
+        self.emit(type, now, key=data.message, data=data, message=message, channel=data.channel, number=data.to)
+
+    def _write_event(
+        self,
+        to: Sequence[Endpoint],
+        type: str,
+        now: Instant,
+        key: str,
+        data: msgspec.Struct | Mapping[str, Any],
+        message: int | None,
+        inbound: int | None,
+        channel: str,
+        party: str,
+    ) -> int:
+        id = self._event_ids.next()
+        number = self._value(OUTBOX["next_number"], {"key": key, "now": now})
+        text = _to_json(data).decode()
+        self._run(OUTBOX["add_event"], (id, type, key, number, now, text, message, inbound, channel, party))
+        for endpoint in to:
+            self._run(OUTBOX["add_delivery"], (endpoint.id, id, key, now))
+        self.emitted = True
+        return id
+
+    # endpoints
+
+    def add_endpoint(self, endpoint: Endpoint) -> None:
+        self._run(OUTBOX["add_endpoint"], ENDPOINT.encode(endpoint))
+        self._listeners.clear()
+
+    def change_endpoint(self, endpoint: Endpoint) -> bool:
+        """All of it but its id. False: there is no such endpoint."""
+        values = ENDPOINT.encode(endpoint)
+        changed = self._run(OUTBOX["change_endpoint"], (*values, endpoint.id)).rowcount == 1
+        self._listeners.clear()
+        return changed
+
+    def remove_endpoint(self, id: int) -> bool:
+        """With all that it was to get."""
+        for statement in ("remove_tries", "remove_deliveries"):
+            self._run(OUTBOX[statement], {"id": id})
+        removed = self._run(OUTBOX["remove_endpoint"], {"id": id}).rowcount == 1
+        self._listeners.clear()
+        return removed
+
+
+class _Listeners(dict[str, tuple[Endpoint, ...]]):
+    """For each type of event, who is on and wants it. Read from the store at the first look after a `clear`."""
+
+    def __init__(self, endpoints: Callable[[], list[Endpoint]]) -> None:
+        super().__init__()
+        self._endpoints = endpoints
+
+    def __missing__(self, type: str) -> tuple[Endpoint, ...]:
+        if self:
+            raise ValueError(f"there is no event {type!r}; see bridge.events.EventType")
+        self.update(by_type(self._endpoints()))
+        return self[type]
