@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from bridge.config import Route, Settings
 from drivers.simulator.faults import SendFault, Stage
-from drivers.simulator.providers import CAPTIVE_PORTAL, Fault, FaultKind
+from drivers.simulator.providers import CAPTIVE_PORTAL, Course, Fault, FaultKind
 from tests.flows.gateway import gateway
 
 ALICE = "+48600700800"
@@ -162,5 +163,47 @@ def test_an_outage_costs_a_provider_few_requests_and_no_text(tmp_path: Path) -> 
             assert paused.fields["seconds"] == 300
             assert len([r for r in gate.clouds.requests("mobizon") if r.operation == "submit"]) == 3
             assert {(await gate.message(id))["status"] for id in ids} <= {"queued", "retry_wait"}
+
+    asyncio.run(flow())
+
+
+# SMSC's word for: cannot be delivered, no reason given.
+REFUSED_BY_OPERATOR = Course(sent_after=0.01, final_after=0.05, word="20")
+
+
+def late_failure(tmp_path: Path, policy: str) -> tuple[dict[str, Any], list[str]]:
+    """A text that the provider took and then reports as not delivered, and what the modem sent of it."""
+
+    async def flow() -> tuple[dict[str, Any], list[str]]:
+        async with gateway(tmp_path, providers=("smsc",), route="cloud-first") as gate:
+            gate.clouds.set_course("smsc", REFUSED_BY_OPERATOR)
+            id = await gate.send(ALICE, policy=policy)
+            return await gate.status(id, "delivered", "undelivered"), gate.texts()
+
+    return asyncio.run(flow())
+
+
+def test_what_a_provider_could_not_deliver_goes_elsewhere_once_flagged(tmp_path: Path) -> None:
+    message, by_modem = late_failure(tmp_path, "at_least_once")
+    assert [a["channel"] for a in message["attempts"]] == ["smsc", "modem0"]
+    assert message["status"] == "delivered"
+    assert message["possible_duplicate"]
+    assert [h["data"]["channel"] for h in message["history"] if h["event"] == "late_failure"] == ["smsc"]
+    assert by_modem == ["Hello"]
+
+
+def test_at_most_once_is_not_sent_again_after_it_was_tried(tmp_path: Path) -> None:
+    message, by_modem = late_failure(tmp_path, "at_most_once")
+    assert (message["status"], by_modem) == ("undelivered", [])
+
+
+def test_a_late_failure_goes_elsewhere_only_once(tmp_path: Path) -> None:
+    async def flow() -> None:
+        async with gateway(tmp_path, providers=("smsc", "serwersms"), route="cloud-first") as gate:
+            gate.clouds.set_course("smsc", REFUSED_BY_OPERATOR)
+            gate.clouds.set_course("serwersms", Course(sent_after=0.01, final_after=0.05, word="undelivered"))
+            message = await gate.status(await gate.send(ALICE), "undelivered")
+            assert {a["channel"] for a in message["attempts"]} == {"smsc", "serwersms"}
+            assert gate.texts() == []
 
     asyncio.run(flow())

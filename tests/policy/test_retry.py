@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.model import ANY_CHANNEL, DoubtPolicy
-from bridge.policy.retry import Failure, GiveUp, Requeue, after
+from bridge.policy.retry import Failure, GiveUp, LateFailure, Requeue, after, late
 from drivers.contract import Cause
 from tests.policy.support import DAY, HOUR, MINUTE, NOON, QUICK, SECOND, failure
 
@@ -257,3 +258,39 @@ def test_rules_that_always_hold(f: Failure) -> None:
     assert not decision.whole or f.policy is not DoubtPolicy.AT_MOST_ONCE
     assert decision.wait == (decision.due_at > NOON) or decision.due_at == NOON
     assert not (f.refused and decision.counts) or not (f.everywhere or f.elsewhere or f.partly)
+
+
+NOT_HERE = LateFailure(
+    now=NOON,
+    elsewhere=True,
+    tried=True,
+    whole=True,
+    bound=False,
+    before=False,
+    others=True,
+    policy=DoubtPolicy.AT_LEAST_ONCE,
+    expires_at=NOON + 1000,
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "flagged"),
+    [
+        ({}, True),
+        ({"expires_at": None}, True),
+        ({"tried": False}, False),
+        ({"tried": False, "policy": DoubtPolicy.AT_MOST_ONCE}, False),
+        ({"policy": DoubtPolicy.URGENT}, True),
+        ({"policy": DoubtPolicy.AT_MOST_ONCE}, None),
+        ({"elsewhere": False}, None),
+        ({"whole": False}, None),
+        ({"bound": True}, None),
+        ({"before": True}, None),
+        ({"others": False}, None),
+        ({"expires_at": NOON}, None),
+    ],
+)
+def test_a_late_failure_goes_elsewhere_once_while_it_lives(facts: dict[str, Any], flagged: bool | None) -> None:
+    decision = late(msgspec.structs.replace(NOT_HERE, **facts))
+    assert (None if decision is None else decision.whole) == flagged
+    assert decision is None or (decision.queue, decision.due_at, decision.counts) == ("*", NOON, False)
