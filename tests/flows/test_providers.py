@@ -199,11 +199,11 @@ def test_at_most_once_is_not_sent_again_after_it_was_tried(tmp_path: Path) -> No
 
 def test_a_late_failure_goes_elsewhere_only_once(tmp_path: Path) -> None:
     async def flow() -> None:
-        async with gateway(tmp_path, providers=("smsc", "serwersms"), route="cloud-first") as gate:
+        async with gateway(tmp_path, providers=("smsc", "mobizon"), route="cloud-first") as gate:
             gate.clouds.set_course("smsc", REFUSED_BY_OPERATOR)
-            gate.clouds.set_course("serwersms", Course(sent_after=0.01, final_after=0.05, word="undelivered"))
+            gate.clouds.set_course("mobizon", Course(sent_after=0.01, final_after=0.05, word="UNDELIV"))
             message = await gate.status(await gate.send(ALICE), "undelivered")
-            assert {a["channel"] for a in message["attempts"]} == {"smsc", "serwersms"}
+            assert {a["channel"] for a in message["attempts"]} == {"smsc", "mobizon"}
             assert gate.texts() == []
 
     asyncio.run(flow())
