@@ -195,15 +195,3 @@ def test_what_a_provider_could_not_deliver_goes_elsewhere_once_flagged(tmp_path:
 def test_at_most_once_is_not_sent_again_after_it_was_tried(tmp_path: Path) -> None:
     message, by_modem = late_failure(tmp_path, "at_most_once")
     assert (message["status"], by_modem) == ("undelivered", [])
-
-
-def test_a_late_failure_goes_elsewhere_only_once(tmp_path: Path) -> None:
-    async def flow() -> None:
-        async with gateway(tmp_path, providers=("smsc", "mobizon"), route="cloud-first") as gate:
-            gate.clouds.set_course("smsc", REFUSED_BY_OPERATOR)
-            gate.clouds.set_course("mobizon", Course(sent_after=0.01, final_after=0.05, word="UNDELIV"))
-            message = await gate.status(await gate.send(ALICE), "undelivered")
-            assert {a["channel"] for a in message["attempts"]} == {"smsc", "mobizon"}
-            assert gate.texts() == []
-
-    asyncio.run(flow())
