@@ -20,8 +20,9 @@ import uvloop
 from bridge import __version__, api
 from bridge.api.parts import Parts, RouteTest
 from bridge.api.serve import HttpServer, ListenError
-from bridge.clock import wall
+from bridge.clock import machine_zone, wall
 from bridge.config import Modem, Provider, Settings
+from bridge.config.hours import timing
 from bridge.inbound.receive import Receiver
 from bridge.model import ChannelSnapshot, Ids, Instant, Kind, show_id
 from bridge.opening import StateDirectoryError, open_database, windows
@@ -29,10 +30,12 @@ from bridge.outbound import settle
 from bridge.outbound.channel import Bridge, Channel
 from bridge.outbound.dispatch import Dispatch
 from bridge.outbound.doubts import Doubts
+from bridge.outbound.holds import Holds
 from bridge.outbound.intake import Closed, Intake
 from bridge.outbound.lookups import LookUps
 from bridge.policy import routing
 from bridge.policy.admission import MODEM_KINDS, Defaults, Order, admit
+from bridge.policy.timing import Timetable
 from bridge.schedule import Housekeeping
 from bridge.service_manager import notify
 from bridge.store import StoreError
@@ -102,7 +105,9 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
 
         receiver = Receiver(store, ids, now, telemetry)
         routes = _routes(settings)
-        dispatch = Dispatch(store, app.channels, now, telemetry, routes, settings.sending.route)
+        defaults = _defaults(settings)
+        holds = Holds(defaults.timetable)
+        dispatch = Dispatch(store, app.channels, now, telemetry, routes, settings.sending.route, holds)
         doubts = Doubts(store, app.channels, now, telemetry, rules, wake_dispatch=dispatch.wake)
         look_ups = LookUps(
             store, app.channels, now, telemetry, rules, wake_dispatch=dispatch.wake, others=dispatch.others
@@ -112,13 +117,14 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
             doubts.wake()
             look_ups.wake()
 
-        intake = Intake(store, _defaults(settings), ids, now, wake=dispatch.wake, telemetry=telemetry)
+        intake = Intake(store, defaults, ids, now, wake=dispatch.wake, telemetry=telemetry)
         shared = Bridge(
             store=store,
             ids=ids,
             now=now,
             telemetry=telemetry,
             rules=rules,
+            holds=holds,
             receive=receiver.receive,
             wake_dispatch=dispatch.wake,
             wake_doubts=wake_doubts,
@@ -304,7 +310,13 @@ def _defaults(settings: Settings) -> Defaults:
         routes=frozenset(routes),
         rules=tuple(route for route in routes.values() if route.rule is not None),
         kinds=frozenset(Kind) if settings.providers else MODEM_KINDS,
+        timetable=_timetable(settings, routes),
     )
+
+
+def _timetable(settings: Settings, routes: dict[str, routing.Route]) -> Timetable:
+    ways = {name: tuple(way for tier in route.tiers for way in tier) for name, route in routes.items()}
+    return Timetable(timing(settings, ways, machine_zone()))
 
 
 def _parts(app: App, intake: Intake, dispatch: Dispatch, now: Callable[[], Instant]) -> Parts:

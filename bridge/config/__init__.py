@@ -25,6 +25,7 @@ from bridge.config.settings import (
     Sending,
     Service,
     Settings,
+    Timing,
 )
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Sending",
     "Service",
     "Settings",
+    "Timing",
     "default_paths",
     "default_state_dir",
     "example",

@@ -167,6 +167,33 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             "cloud-first, modems-only, clouds-only, or one of your own; see routing.md.",
         ),
     ),
+    "timing": _declare(
+        Setting(
+            name="zone",
+            read=read.zone,
+            sample='"Europe/Warsaw"',
+            about="Time zone in which times and windows are read that name none. Without it the machine's.",
+        ),
+        Setting(
+            name="by_recipient",
+            read=read.boolean,
+            default="true",
+            about="Read windows on the clock of the recipient's number, where its country or prefix tells it.",
+        ),
+        Setting(
+            name="windows",
+            read=read.each(read.window, '["8-21"]'),
+            sample='["mon-fri 8-21", "sat,sun,holiday 10-20"]',
+            about="Hours in which texts may go; see timing.md. Outside them texts wait, but for priority 100 and "
+            "above. Without it always.",
+        ),
+        Setting(
+            name="holidays",
+            read=read.each(read.holiday, '["2026-04-06", "*-12-25"]'),
+            sample='["*-01-01", "2026-04-06", "*-12-25"]',
+            about="Public holidays, on which windows of weekdays do not open.",
+        ),
+    ),
     "modem": _declare(
         Setting(
             name="id",
@@ -255,6 +282,12 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             about="Log every line to and from this modem at debug level, texts and numbers included.",
         ),
         Setting(
+            name="windows",
+            read=read.each(read.window, '["8-21"]'),
+            sample='["8-21"]',
+            about="Hours in which this modem sends, on the clock of timing.zone. Without it always.",
+        ),
+        Setting(
             name="recording",
             read=read.duration(0, 86_400),
             default='"15m"',
@@ -302,6 +335,12 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             read=read.name("name of a credential"),
             sample='"cloud1.callback"',
             about="Or the name of a systemd credential with it.",
+        ),
+        Setting(
+            name="windows",
+            read=read.each(read.window, '["8-21"]'),
+            sample='["8-21"]',
+            about="Hours in which this account is used, on the clock of timing.zone. Without it always.",
         ),
     ),
     "route": _declare(
@@ -353,6 +392,12 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             sample="100",
             about="For messages of this priority and above.",
         ),
+        Setting(
+            name="windows",
+            read=read.each(read.window, '["8-21"]'),
+            sample='["8-21"]',
+            about="Hours in which messages of this route may go; no rule of choice, they wait. Without it always.",
+        ),
     ),
 }
 
@@ -366,6 +411,7 @@ _INTRODUCTIONS = {
     "service": "",
     "limits": "",
     "sending": "# Defaults for messages; each order may say otherwise.\n",
+    "timing": "# When texts may go. All must agree: these windows, and those of route, channel, key and order.\n",
     "modem": "# One such table for each modem.\n",
     "provider": "# One such table for each account at a provider.\n",
     "route": "# Routes of your own; the ready-made ones need no table. A rule that is left out lets all through.\n",

@@ -13,6 +13,7 @@ import msgspec
 
 from bridge.config.channels import modems, no_twin_channels, providers, routes
 from bridge.config.declared import TABLES
+from bridge.config.hours import never_open
 from bridge.config.readers import LONGEST_SOCKET_PATH, says
 from bridge.config.settings import (
     DEFAULT_STATE_DIR,
@@ -23,6 +24,7 @@ from bridge.config.settings import (
     Sending,
     Service,
     Settings,
+    Timing,
 )
 from bridge.config.walk import Judge, Problems, ReadSecret, unknown, values
 
@@ -55,6 +57,7 @@ def parse(
         service=Service(**service),
         limits=Limits(**_table(document, "limits", found)),
         sending=Sending(**_table(document, "sending", found)),
+        timing=Timing(**_table(document, "timing", found)),
         modems=modems(document, read_secret, judge, found),
         providers=providers(document, read_secret, judge, found),
         source=source,
@@ -93,6 +96,8 @@ def _check_together(settings: Settings, document: Mapping[str, object], found: P
             f"is so long that the socket in it would pass {LONGEST_SOCKET_PATH} octets; choose a shorter one, or set "
             "service.socket",
         )
+    for at, detail in never_open(settings):
+        found.add(at, detail)
 
 
 # --- Words and places -------------------------------------------------------------------------------------------------

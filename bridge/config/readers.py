@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bridge.model import DoubtPolicy, Kind
+from bridge.policy.timing import parse_holiday, parse_window, zone_name
 
 __all__ = [
     "LONGEST_SOCKET_PATH",
@@ -22,6 +23,7 @@ __all__ = [
     "duration",
     "durations",
     "each",
+    "holiday",
     "integer",
     "kind",
     "listen",
@@ -38,6 +40,8 @@ __all__ = [
     "smsc",
     "socket",
     "validity",
+    "window",
+    "zone",
 ]
 
 LONGEST_SOCKET_PATH = 107  # sun_path of Linux, without the closing NUL
@@ -276,6 +280,20 @@ def smsc(value: object) -> str:
     text = _text(value, 'a number such as "+48602951111"')
     if not _MSISDN.fullmatch(text):
         raise ValueError(f'{says(value)} is no number of a service centre; write it like "+48602951111"')
+    return text
+
+
+def zone(value: object) -> str:
+    return zone_name(_text(value, 'a time zone such as "Europe/Warsaw"'))
+
+
+def window(value: object) -> str:
+    return parse_window(_text(value, 'a window such as "8-21"')).text
+
+
+def holiday(value: object) -> str:
+    text = _text(value, 'a day such as "2026-04-06", or "*-12-25" for each year')
+    parse_holiday(text)
     return text
 
 

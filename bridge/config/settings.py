@@ -26,6 +26,7 @@ __all__ = [
     "Sending",
     "Service",
     "Settings",
+    "Timing",
 ]
 
 DEFAULT_STATE_DIR = Path("/var/lib/gsmbridge")
@@ -97,6 +98,15 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
     route: str = "modem-first"  # of messages for which no other one is meant
 
 
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """When texts may go. Windows and holidays as `bridge.policy.timing` reads them."""
+
+    zone: str | None = None  # None: the machine's
+    by_recipient: bool = True  # windows are read on the recipient's clock where it is known
+    windows: tuple[str, ...] = ()
+    holidays: tuple[str, ...] = ()
+
+
 class Modem(msgspec.Struct, frozen=True, kw_only=True):
     """One modem with its SIM: one channel."""
 
@@ -113,6 +123,7 @@ class Modem(msgspec.Struct, frozen=True, kw_only=True):
     poll: float = 30.0  # seconds
     result_timeout: float | None = None  # seconds; None: the profile's
     trace: bool = False
+    windows: tuple[str, ...] = ()
     recording: float = 900.0  # seconds; 0: none
     repair: bool = True
     power_command: tuple[str, ...] = ()
@@ -126,6 +137,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     driver: str
     options: dict[str, object] = msgspec.field(default_factory=dict)
     callback_secret: Secret | None = None
+    windows: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """No options: among them are secrets."""
@@ -147,12 +159,14 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     classes: tuple[int, ...] = ()
     senders: tuple[str, ...] = ()
     min_priority: int | None = None
+    windows: tuple[str, ...] = ()  # not a rule: when its messages may go
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     service: Service = Service()
     limits: Limits = Limits()
     sending: Sending = Sending()
+    timing: Timing = Timing()
     modems: tuple[Modem, ...] = ()
     providers: tuple[Provider, ...] = ()
     routes: tuple[Route, ...] = ()

@@ -19,6 +19,7 @@ import msgspec
 from bridge.events import EventType
 from bridge.model import Attempt, ChannelSnapshot, Ids, Instant, Message, Status, route_queue
 from bridge.outbound import reports, settle
+from bridge.outbound.holds import Holds
 from bridge.outbound.job import WHOLE, Job, job_for, submission
 from bridge.outbound.telling import Teller
 from bridge.policy import fitness
@@ -63,6 +64,7 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     now: Callable[[], Instant]
     telemetry: Telemetry
     rules: settle.Rules
+    holds: Holds
     receive: Callable[[str, Incoming], Awaitable[None]]  # bridge.inbound
     wake_dispatch: Callable[[], None]
     wake_doubts: Callable[[], None]
@@ -192,6 +194,8 @@ class Channel:
                 armed = await self._write(partial(self._arm, job))
                 if armed is not None:
                     self._tell.armed(armed.job.message, armed.attempt)
+                else:
+                    self._bridge.wake_dispatch()  # it may wait again, for another time or channel
                 continue
             self.busy = True
             started = monotonic()
@@ -214,16 +218,21 @@ class Channel:
         return submission(armed.job.message, part, armed.attempt.id, self._bridge.now(), armed.attempt.sim)
 
     def _arm(self, job: Job, changes: Changes) -> _Armed | None:
-        """Permission to put the next part on the wire, on disk. None: cancelled or expired meanwhile."""
+        """Permission to put the next part on the wire, on disk. None: cancelled or expired meanwhile, changed since it
+        was claimed, or outside its hours."""
         now = self._bridge.now()
-        message = job.message
+        message, as_of = job.message, job.message.updated_at
         if message.expires_at is not None and message.expires_at <= now:
-            changes.move(
-                message.id, Status.EXPIRED, now, code="expired", reason="its validity ended before it was sent"
-            )
+            reason = "its validity ended before it was sent"
+            if not changes.move(message.id, Status.EXPIRED, now, code="expired", reason=reason, as_of=as_of):
+                self._give_back(message, changes)
             return None
         if not job.left:  # evidence has shown meanwhile that every part was sent
             changes.move(message.id, Status.SENT, now)
+            return None
+        fresh = len(job.left) >= len(job.parts)  # the rest of a half-sent one goes on in quiet hours too
+        queue = message.channel or route_queue(message)
+        if fresh and self._bridge.holds.keep(changes, message, queue, now, self.id):
             return None
         attempt = Attempt(
             id=self._bridge.ids.next(),
@@ -238,10 +247,17 @@ class Channel:
         )
         data: dict[str, str | int | bool | None] = {"channel": self.id, "part": attempt.part, "attempt": attempt.id}
         flag = True if job.duplicate else None
-        if not changes.move(message.id, Status.SENDING, now, possible_duplicate=flag, event="armed", data=data):
+        if not changes.move(
+            message.id, Status.SENDING, now, possible_duplicate=flag, event="armed", data=data, as_of=as_of
+        ):
+            self._give_back(message, changes)
             return None
         changes.arm(attempt)
         return _Armed(job=job, attempt=attempt)
+
+    def _give_back(self, message: Message, changes: Changes) -> None:
+        """One that its client changed since it was claimed waits where the change wants it; a cancelled one stays."""
+        changes.release(message.id, message.channel or route_queue(message), message.due_at, as_of=message.updated_at)
 
     async def _settle(self, armed: _Armed, receipt: Receipt | None, error: SubmitError | None) -> _Armed | None:
         """Record how a submission ended and arm what comes next, in one transaction."""
@@ -294,6 +310,8 @@ class Channel:
             await self._return_backlog()
         if next_armed is not None:
             self._tell.armed(next_armed.job.message, next_armed.attempt)
+        elif goes_on:
+            self._bridge.wake_dispatch()  # what was to follow may wait again
         return next_armed
 
     async def _write(self, work: Callable[[Changes], T]) -> T:
@@ -315,7 +333,7 @@ class Channel:
                 m = job.message
                 half_sent = bool(job.parts) and len(job.left) < m.parts and m.channel is None
                 queue = m.channel or (self.id if half_sent else route_queue(m))
-                changes.release(m.id, queue, m.due_at, code=m.code, reason=m.reason)
+                changes.release(m.id, queue, m.due_at, code=m.code, reason=m.reason, as_of=m.updated_at)
 
         await self._write(work)
         self._bridge.wake_dispatch()

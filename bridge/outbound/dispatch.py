@@ -15,9 +15,11 @@ import msgspec
 from bridge.model import ANY_CHANNEL, Attempt, AttemptState, Instant, Message, Status, show_id
 from bridge.outbound import settle
 from bridge.outbound.channel import Channel
-from bridge.outbound.job import taken_back
+from bridge.outbound.holds import OUTSIDE_HOURS, Holds
+from bridge.outbound.job import DONE, taken_back
 from bridge.policy.admission import MODEM_KINDS
 from bridge.policy.routing import ChannelFacts, ChannelKind, Choice, MessageFacts, Route, best_now, choose
+from bridge.policy.timing import PASSES
 from bridge.store import Changes, Store, StoreFull
 from bridge.telemetry import Telemetry
 from drivers.contract import LinkState, Takes
@@ -43,6 +45,7 @@ class _Taken(msgspec.Struct, frozen=True, kw_only=True):
 class _Claimed(msgspec.Struct, frozen=True, kw_only=True):
     messages: list[_Taken]
     expired: list[int]
+    held: list[int]
     next_due: Instant | None
 
 
@@ -55,10 +58,12 @@ class Dispatch:
         telemetry: Telemetry,
         routes: Mapping[str, Route],
         usual: str,
+        holds: Holds,
     ) -> None:
         """`routes` by name, in the order in which their rules are asked. `usual`: the one for all other messages."""
         self._routes = routes
         self._usual = usual
+        self._holds = holds
         self._store = store
         self._channels = channels
         self._now = now
@@ -72,7 +77,7 @@ class Dispatch:
 
     def others(self, channel: str, message: Message) -> frozenset[str]:
         """The channels beside this one that could send the message now."""
-        choice = self._choose(_facts(message, ()), self._channel_facts())
+        choice = self._choose(_facts(message, ()), self._channel_facts(self._shut_for(message)))
         return frozenset(c.channel for c in choice.candidates) - {channel}
 
     async def run(self) -> None:
@@ -118,8 +123,9 @@ class Dispatch:
         now = self._now()
         claimed: list[tuple[Message, str]] = []
         waiting = changes.queues()
+        shut = self._holds.shut(now)
         for queue in waiting:
-            free = self._room_for(queue, room)
+            free = self._room_for(queue, room, shut)
             if free > 0:
                 taken = changes.claim(queue, now, free)
                 claimed += [(message, queue) for message in taken]
@@ -127,6 +133,7 @@ class Dispatch:
                     room[queue] -= len(taken)
         live: list[_Taken] = []
         expired: list[int] = []
+        held: list[int] = []
         for message, queue in claimed:
             if message.expires_at is not None and message.expires_at <= now:
                 changes.move(
@@ -136,23 +143,35 @@ class Dispatch:
                 continue
             # A message that was never tried has no code: the common case costs no look-up.
             earlier = changes.attempts(message.id) if message.code or message.tries else ()
+            own = "" if queue.startswith(ANY_CHANNEL) else queue
+            # The rest of a half-sent one goes on: the phone has begun to put it together.
+            begun = any(a.state in DONE for a in earlier)
+            if not begun and self._holds.keep(changes, message, queue, now, own):
+                held.append(message.id)
+                continue
             live.append(_Taken(message=message, queue=queue, earlier=tuple(earlier)))
-        return _Claimed(messages=live, expired=expired, next_due=changes.next_due(waiting, now))
+        return _Claimed(messages=live, expired=expired, held=held, next_due=changes.next_due(waiting, now))
 
-    def _room_for(self, queue: str, room: Mapping[str, int]) -> int:
+    def _room_for(self, queue: str, room: Mapping[str, int], shut: frozenset[str]) -> int:
         """How many to claim from a queue: a channel's own by its room, a route's by the room of its first tier that can
         send at all. While that tier is busy the messages wait in the queue, sorted; they do not spill over."""
         if not queue.startswith(ANY_CHANNEL):
             return room.get(queue, 0)
         route = self._routes.get(queue.removeprefix(ANY_CHANNEL)) or self._routes[self._usual]
-        fit = choose(MessageFacts(), self._channel_facts(), route).candidates
+        fit = choose(MessageFacts(), self._channel_facts(shut), route).candidates
+        if not fit and shut:  # all are outside their hours: alarms go, the others learn until when they wait
+            fit = choose(MessageFacts(), self._channel_facts(), route).candidates
         return sum(room.get(c.channel, 0) for c in fit if c.tier == fit[0].tier)
 
     async def _assign(self, claimed: _Claimed) -> None:
         for id in claimed.expired:
             self._telemetry.message("expired", message=show_id("msg", id))
+        for id in claimed.held:
+            self._telemetry.message("held", message=show_id("msg", id))
         elsewhere: list[tuple[Message, str]] = []
-        facts = self._channel_facts()
+        shut = self._holds.shut(self._now())
+        every = self._channel_facts()
+        facts = self._channel_facts(shut) if shut else every
         rooms = {c.id: c.room for c in facts}
         loads = {c.id: c.load for c in facts}
         choices: dict[MessageFacts, Choice] = {}  # most messages of a claim have the same facts
@@ -162,7 +181,8 @@ class Dispatch:
                 target, otherwise = taken.queue if rooms.get(taken.queue) else None, taken.queue
             else:
                 asked = _facts(taken.message, taken.earlier)
-                choice = choices.get(asked) or choices.setdefault(asked, self._choose(asked, facts))
+                seen = facts if asked.priority < PASSES else every
+                choice = choices.get(asked) or choices.setdefault(asked, self._choose(asked, seen))
                 target = best_now(choice, loads, rooms)
                 otherwise = choice.candidates[0].channel if choice.candidates else taken.queue
             if target is None:
@@ -175,7 +195,14 @@ class Dispatch:
 
             def put_back(changes: Changes) -> None:
                 for message, queue in elsewhere:
-                    changes.release(message.id, queue, message.due_at, code=message.code, reason=message.reason)
+                    changes.release(
+                        message.id,
+                        queue,
+                        message.due_at,
+                        code=message.code,
+                        reason=message.reason,
+                        as_of=message.updated_at,
+                    )
 
             await self._store.write(put_back)
             asyncio.get_running_loop().call_later(NO_WAY_WAIT, self.wake)
@@ -183,21 +210,25 @@ class Dispatch:
     def test(self, message: Message) -> tuple[str | None, Choice]:
         """Where such a message would go now: the route's name (None: it names its channel) and the choice."""
         name = None if message.channel else message.route or self._usual
-        return name, self._choose(_facts(message, ()), self._channel_facts())
+        return name, self._choose(_facts(message, ()), self._channel_facts(self._shut_for(message)))
+
+    def _shut_for(self, message: Message) -> frozenset[str]:
+        return frozenset() if message.priority >= PASSES else self._holds.shut(self._now())
 
     def _choose(self, message: MessageFacts, facts: list[ChannelFacts]) -> Choice:
         route = self._routes.get(message.route or self._usual) or self._routes[self._usual]
         return choose(message, facts, None if message.channel else route)
 
-    def _channel_facts(self) -> list[ChannelFacts]:
+    def _channel_facts(self, shut: frozenset[str] = frozenset()) -> list[ChannelFacts]:
+        """`shut`: channels outside their hours."""
         return [
             ChannelFacts(
                 id=c.id,
                 up=c.state is LinkState.UP,
-                paused=not c.fit,
+                paused=not c.fit or c.id in shut,
                 load=c.load,
                 room=c.room,
-                reason=c.code,
+                reason=OUTSIDE_HOURS if c.id in shut else c.code,
                 kind=ChannelKind.MODEM if c.takes is Takes.PART else ChannelKind.PROVIDER,
                 carries=CARRIED if c.takes is Takes.PART else None,
             )

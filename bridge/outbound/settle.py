@@ -233,7 +233,7 @@ def strand(changes: Changes, message: Message, channel: str, now: Instant, *, ot
     )
     match decision:
         case stranded.Stay():
-            changes.release(message.id, channel, message.due_at)
+            changes.release(message.id, channel, message.due_at, as_of=message.updated_at)
             return False
         case stranded.Elsewhere():
             reason = "the SIM it waited for is out of service; it goes by another one"

@@ -167,10 +167,24 @@ class Changes(View, Protocol):
         status and remember their queue, so that a restart puts them back (`recover`)."""
 
     def release(
-        self, message: int, queue: str, due_at: Instant, *, code: str = "", reason: str = "", held: bool = False
+        self,
+        message: int,
+        queue: str,
+        due_at: Instant,
+        *,
+        code: str = "",
+        reason: str = "",
+        as_of: Instant | None = None,
     ) -> bool:
-        """Put a claimed message back. `held`: it is to wait until then, and whoever listens hears why (`message.held`).
-        False when it was cancelled meanwhile."""
+        """Put a claimed message back. `as_of`: its `updated_at` when it was claimed; if it was changed since, it goes
+        to the queue and time of that change instead. False when it was cancelled meanwhile."""
+
+    def held(self, message: int, now: Instant, *, by: str, reason: str, until: Instant) -> None:
+        """Into its history: hours of `by` keep it until then. Whoever listens hears of it (`message.held`)."""
+
+    def revise(self, message: Message, now: Instant, changed: dict[str, str | int | bool | None]) -> bool:
+        """Put down what its client changed while it waits: text, way, priority, times, and its new `updated_at`. Who
+        has claimed it finds out when arming. False, and nothing is written, when it does not wait any more."""
 
     # moves
     def move(
@@ -187,10 +201,12 @@ class Changes(View, Protocol):
         possible_duplicate: bool | None = None,
         event: str | None = None,
         data: dict[str, str | int | bool | None] | None = None,
+        as_of: Instant | None = None,
     ) -> bool:
         """Change a message's status. `queue`: where it waits from now on (None: nowhere). The history row bears the
-        status, or `event` when given. False, and nothing is written, when there is no such message or the move from
-        its present status is not legal; the caller knows what that means."""
+        status, or `event` when given. `as_of`: one that waits moves only if it was not changed since then. False, and
+        nothing is written, when there is no such message or the move from its present status is not legal; the caller
+        knows what that means."""
 
     def note(self, message: int, now: Instant, kind: str, data: dict[str, str | int | bool | None]) -> None:
         """A history row without a move."""

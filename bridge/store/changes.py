@@ -118,13 +118,51 @@ class SqlChanges(OutboxChanges, SqlView):
         return [msgspec.structs.replace(m, queue=None) for m in claimed]
 
     def release(
-        self, message: int, queue: str, due_at: Instant, *, code: str = "", reason: str = "", held: bool = False
+        self,
+        message: int,
+        queue: str,
+        due_at: Instant,
+        *,
+        code: str = "",
+        reason: str = "",
+        as_of: Instant | None = None,
     ) -> bool:
-        values = {"id": message, "queue": queue, "due_at": due_at, "code": code, "reason": reason}
-        released = self._run(QUEUE["release"], values).rowcount == 1
-        if released and held:
-            self._tell_held(message, due_at, code, reason)
-        return released
+        values = {
+            "id": message,
+            "queue": queue,
+            "due_at": due_at,
+            "code": code,
+            "reason": reason,
+            "as_of": -1 if as_of is None else as_of,
+        }
+        return self._run(QUEUE["release"], values).rowcount == 1
+
+    def held(self, message: int, now: Instant, *, by: str, reason: str, until: Instant) -> None:
+        self.note(message, now, "held", {"by": by, "reason": reason, "until": until})
+        self._tell_held(message, until, by, reason)
+
+    def revise(self, message: Message, now: Instant, changed: Data) -> bool:
+        values = {
+            "id": message.id,
+            "text": message.text,
+            "encoding": message.encoding._value_,
+            "parts": message.parts,
+            "concatenation": message.concatenation,
+            "route": message.route,
+            "channel": message.channel,
+            "queue": message.queue,
+            "priority": message.priority,
+            "due_at": message.due_at,
+            "expires_at": message.expires_at,
+            "windows": message.windows,
+            "code": message.code,
+            "reason": message.reason,
+            "now": message.updated_at,
+        }
+        if self._run(MESSAGES["revise"], values).rowcount == 0:
+            return False
+        self.note(message.id, now, "changed", changed)
+        return True
 
     # moves
 
@@ -142,17 +180,20 @@ class SqlChanges(OutboxChanges, SqlView):
         possible_duplicate: bool | None = None,
         event: str | None = None,
         data: Data | None = None,
+        as_of: Instant | None = None,
     ) -> bool:
         """`code`, when there is one, goes into the history row as well. What is to wait must have a queue to wait in:
         without one nobody would ever look for it, and it is a ValueError."""
         if queue is None and new in WAITING:
             raise ValueError(f"a message cannot be {new} in no queue")
-        if not code and tries is None and possible_duplicate is None and self._usual_move(message, new, now):
+        if not code and tries is None and possible_duplicate is None and self._usual_move(message, new, now, as_of):
             self.note(message, now, event or new._value_, data or {})
             self._tell_moved(message, new, now, code, reason, data or {})
             return True
-        status = self._value(MESSAGES["status"], {"id": message})
-        if status is None or new not in MOVES[old := Status(status)]:
+        found = self._run(MESSAGES["status"], {"id": message}).fetchone()
+        if found is None or new not in MOVES[old := Status(found[0])]:
+            return False
+        if as_of is not None and old in WAITING and found[1] != as_of:
             return False
         self._run(
             MESSAGES["move"],
@@ -179,10 +220,10 @@ class SqlChanges(OutboxChanges, SqlView):
         self._tell_moved(message, new, now, code, reason, row)
         return True
 
-    def _usual_move(self, message: int, new: Status, now: Instant) -> bool:
+    def _usual_move(self, message: int, new: Status, now: Instant, as_of: Instant | None) -> bool:
         """The two moves that every text makes, in one short statement each. False: it was no such move."""
-        if new is Status.SENDING:
-            moved = self._run(MESSAGES["queued_to_sending"], (now, message)).rowcount == 1
+        if new is Status.SENDING and as_of is not None:
+            moved = self._run(MESSAGES["queued_to_sending"], (now, message, as_of)).rowcount == 1
             old = Status.QUEUED
         elif new is Status.SENT:
             values = (AFTER_EXPIRY, now + WITHOUT_EXPIRY, now, message)

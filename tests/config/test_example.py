@@ -9,7 +9,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bridge.config import DEFAULT_STATE_DIR, Limits, Modem, Provider, Route, Sending, Service, Settings, example, parse
+from bridge.config import (
+    DEFAULT_STATE_DIR,
+    Limits,
+    Modem,
+    Provider,
+    Route,
+    Sending,
+    Service,
+    Settings,
+    Timing,
+    example,
+    parse,
+)
 from bridge.config.declared import LISTS, TABLES
 
 MANUAL = Path(__file__).parents[2] / "bridge" / "manual" / "configuration.md"
@@ -27,7 +39,7 @@ def test_the_example_parses_to_the_defaults() -> None:
 
 def test_the_example_holds_every_setting_once() -> None:
     document = tomllib.loads(uncommented())
-    found = [(table, name) for table in ("service", "limits", "sending") for name in document[table]]
+    found = [(table, name) for table in ("service", "limits", "sending", "timing") for name in document[table]]
     found += [(table, name) for table in LISTS for name in document[table][0]]
     # Settings of a driver, which are its own affair, are shown by two of them.
     assert sorted(found) == sorted([*EVERY, ("provider", "username"), ("provider", "password_file")])
@@ -51,6 +63,7 @@ def test_every_sample_of_the_example_is_a_value_the_setting_takes() -> None:
         ("service", Service),
         ("limits", Limits),
         ("sending", Sending),
+        ("timing", Timing),
         ("modem", Modem),
         ("provider", Provider),
         ("route", Route),

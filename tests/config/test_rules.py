@@ -97,7 +97,7 @@ def test_a_modem_known_by_its_imei_needs_no_port() -> None:
 BAD = [
     # unknown names, with the one that is meant
     ("[servce]\n", "servce", "did you mean service?"),
-    ("[banana]\n", "banana", "[sending], [[modem]], [[provider]], [[route]]"),
+    ("[banana]\n", "banana", "[sending], [timing], [[modem]], [[provider]], [[route]]"),
     ("[service]\nlog = 'info'", "service.log", "there is no such setting"),
     ("[limits]\nmax_part = 3", "limits.max_part", "did you mean max_parts?"),
     ("listen = '127.0.0.1:1'", "listen", "there is no such table"),
@@ -169,6 +169,14 @@ BAD = [
     (MODEM + "poll = '1ms'", "modem[0].poll", 'give "1s" to "1h"'),
     (MODEM + "result_timeout = '1s'", "modem[0].result_timeout", 'give "5s" to "15m"'),
     (MODEM + "trace = 0", "modem[0].trace", "neither true nor false"),
+    (MODEM + "windows = ['25-3']", "modem[0].windows", "25 is no time of a day"),
+    # hours
+    ("[timing]\nzone = 'Europe/Warsow'", "timing.zone", "did you mean Europe/Warsaw"),
+    ("[timing]\nwindows = '9-21'", "timing.windows", "is no list"),
+    ("[timing]\nwindows = ['9-9']", "timing.windows", "never opens"),
+    ("[timing]\nwindows = ['holiday 9-12']", "timing.windows", "timing.holidays"),
+    ("[timing]\nholidays = ['2026-02-31']", "timing.holidays", "there is no 2026-02-31"),
+    ("[timing]\nwindows = ['mon 9-12']\n" + MODEM + "windows = ['tue 9-12']", "modem[0].windows", "open together"),
     # secrets
     (MODEM + "pin = '1234'", "modem[0].pin", "pin_file"),
     (MODEM + "pin = 1234", "modem[0].pin", "mode 0600"),

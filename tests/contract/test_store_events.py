@@ -95,7 +95,7 @@ def test_a_held_release_is_told_with_its_reason_and_another_is_not(place: Place)
         c.claim("*", START, 1)
         c.release(order.id, "*", START, code="x")
         c.claim("*", START, 1)
-        c.release(order.id, "*", START + 5000, code="quiet_hours", reason="it is night there", held=True)
+        c.held(order.id, START, by="quiet_hours", reason="it is night there", until=START + 5000)
         [event] = c.events(0, 10)
         assert event.type == "message.held"
         assert (event.data["code"], event.data["until"]) == ("quiet_hours", "2025-10-09T08:53:25.000Z")

@@ -16,7 +16,7 @@ from bridge.policy.timing.zones import instant_at, local_at, zone_name
 if TYPE_CHECKING:
     from bridge.policy.admission import Order
 
-__all__ = ["MAX_DEFERRED", "Mistake", "Paces", "Wanted", "held_code", "place", "said", "wanted"]
+__all__ = ["MAX_DEFERRED", "Mistake", "Paces", "Wanted", "held_code", "held_reason", "place", "said", "wanted"]
 
 Mistake = tuple[str, str, str]
 
@@ -147,7 +147,7 @@ def place(
         )
     if hold is not None:
         return msgspec.structs.replace(
-            message, due_at=due_at, expires_at=expiry, code=held_code(hold), reason=_held(hold, due_at)
+            message, due_at=due_at, expires_at=expiry, code=held_code(hold), reason=held_reason(hold, due_at)
         )
     return msgspec.structs.replace(message, due_at=due_at, expires_at=expiry)
 
@@ -157,7 +157,7 @@ def held_code(gate: Gate) -> str:
     return f"hours_{gate.by}"
 
 
-def _held(gate: Gate, until: Instant) -> str:
+def held_reason(gate: Gate, until: Instant) -> str:
     return f"{gate} open at {said(until, gate.ways[0].zone)}"
 
 

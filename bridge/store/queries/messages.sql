@@ -35,7 +35,7 @@ INSERT INTO counters (status, count) VALUES (?, ?)
 ON CONFLICT (status) DO UPDATE SET count = counters.count + excluded.count;
 
 -- name: status
-SELECT status FROM messages WHERE id = :id;
+SELECT status, updated_at FROM messages WHERE id = :id;
 
 -- name: move
 -- While it is sending it remembers where it came from, so that a restart finds it.
@@ -62,11 +62,11 @@ SET status = :status,
 WHERE id = :id;
 
 -- name: queued_to_sending
--- The usual way, see `move`.
+-- The usual way, see `move`. Not if it was changed since it was claimed.
 UPDATE messages
 SET status = 'sending', code = '', reason = '', queue = NULL, close_at = NULL, updated_at = ?,
     leased_from = coalesce(leased_from, queue, channel, '*')
-WHERE id = ? AND status = 'queued';
+WHERE id = ? AND status = 'queued' AND updated_at = ?;
 
 -- name: sending_to_sent
 -- The usual way, see `move`.
@@ -74,6 +74,16 @@ UPDATE messages
 SET status = 'sent', code = '', reason = '', queue = NULL, leased_from = NULL,
     close_at = CASE WHEN report = 1 THEN coalesce(expires_at + ?, ?) END, updated_at = ?
 WHERE id = ? AND status = 'sending';
+
+-- name: revise
+-- What its client may change while it waits. Claimed ones stay with their claim, which finds it out when it arms.
+UPDATE messages
+SET text = :text, encoding = :encoding, parts = :parts, concatenation = :concatenation, route = :route,
+    channel = :channel, priority = :priority, due_at = :due_at, expires_at = :expires_at, windows = :windows,
+    code = :code, reason = :reason, updated_at = :now, close_at = :expires_at,
+    leased_from = CASE WHEN queue IS NULL THEN :queue END,
+    queue = CASE WHEN queue IS NULL THEN NULL ELSE :queue END
+WHERE id = :id AND status IN ('queued', 'retry_wait');
 
 -- name: add_event
 INSERT INTO events (message, id, at, kind, data)

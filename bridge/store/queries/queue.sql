@@ -15,13 +15,14 @@ LIMIT :limit;
 UPDATE messages SET queue = NULL, leased_from = ? WHERE id = ?;
 
 -- name: release
--- Only what is still claimed: a message cancelled meanwhile stays as it is. An empty code keeps the old one.
+-- Only what is still claimed: a message cancelled meanwhile stays as it is, and one that was changed meanwhile goes where
+-- its change wants it. An empty code keeps the old one.
 UPDATE messages
-SET queue = :queue,
-    due_at = :due_at,
+SET queue = CASE WHEN :as_of < 0 OR updated_at = :as_of THEN :queue ELSE leased_from END,
+    due_at = CASE WHEN :as_of < 0 OR updated_at = :as_of THEN :due_at ELSE due_at END,
     leased_from = NULL,
-    code = CASE WHEN :code = '' THEN code ELSE :code END,
-    reason = CASE WHEN :code = '' THEN reason ELSE :reason END
+    code = CASE WHEN :code = '' OR (:as_of >= 0 AND updated_at <> :as_of) THEN code ELSE :code END,
+    reason = CASE WHEN :code = '' OR (:as_of >= 0 AND updated_at <> :as_of) THEN reason ELSE :reason END
 WHERE id = :id AND queue IS NULL AND status IN ('queued', 'retry_wait');
 
 -- name: next_due
