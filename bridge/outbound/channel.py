@@ -227,6 +227,9 @@ class Channel:
             if not changes.move(message.id, Status.EXPIRED, now, code="expired", reason=reason, as_of=as_of):
                 self._give_back(message, changes)
             return None
+        if job.sim != self.sim:  # exchanged since it was assigned: what is left is another question now
+            changes.release(message.id, self._queue_of(job), message.due_at, code=message.code, reason=message.reason)
+            return None
         if not job.left:  # evidence has shown meanwhile that every part was sent
             changes.move(message.id, Status.SENT, now)
             return None
@@ -269,7 +272,7 @@ class Channel:
             following: Job | None = msgspec.structs.replace(job, left=job.left[1:])
         else:
             following = self.backlog.popleft() if self.backlog and self.fit else None
-        goes_on = following is not None and self.fit
+        goes_on = following is not None and self.fit and following.sim == self.sim
         others = self._bridge.others(self.id, message) if isinstance(error, NotSent | Refused) else frozenset()
         around = settle.Surroundings(channel=self.id, others=others)
         rules = self._bridge.rules
@@ -331,12 +334,16 @@ class Channel:
         def work(changes: Changes) -> None:
             for job in jobs:
                 m = job.message
-                half_sent = bool(job.parts) and len(job.left) < m.parts and m.channel is None
-                queue = m.channel or (self.id if half_sent else route_queue(m))
-                changes.release(m.id, queue, m.due_at, code=m.code, reason=m.reason, as_of=m.updated_at)
+                changes.release(m.id, self._queue_of(job), m.due_at, code=m.code, reason=m.reason, as_of=m.updated_at)
 
         await self._write(work)
         self._bridge.wake_dispatch()
+
+    def _queue_of(self, job: Job) -> str:
+        """Where a message waits that was assigned and not armed."""
+        m = job.message
+        half_sent = bool(job.parts) and len(job.left) < m.parts and m.channel is None
+        return m.channel or (self.id if half_sent else route_queue(m))
 
     # --- Fitness ------------------------------------------------------------------------------------------------------
 

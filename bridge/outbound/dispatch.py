@@ -16,9 +16,11 @@ from bridge.model import ANY_CHANNEL, Attempt, AttemptState, Instant, Message, S
 from bridge.outbound import settle
 from bridge.outbound.channel import Channel
 from bridge.outbound.holds import OUTSIDE_HOURS, Holds
-from bridge.outbound.job import DONE, taken_back
+from bridge.outbound.job import done, taken_back
+from bridge.outbound.samesim import keep_to_sim
 from bridge.policy.admission import MODEM_KINDS
 from bridge.policy.routing import ChannelFacts, ChannelKind, Choice, MessageFacts, Route, best_now, choose
+from bridge.policy.stranded import Fail, Follow, Later
 from bridge.policy.timing import PASSES
 from bridge.store import Changes, Store, StoreFull
 from bridge.telemetry import Telemetry
@@ -46,6 +48,7 @@ class _Claimed(msgspec.Struct, frozen=True, kw_only=True):
     messages: list[_Taken]
     expired: list[int]
     held: list[int]
+    kept_to_sim: list[tuple[int, Follow | Later | Fail]]
     next_due: Instant | None
 
 
@@ -134,6 +137,7 @@ class Dispatch:
         live: list[_Taken] = []
         expired: list[int] = []
         held: list[int] = []
+        kept_to_sim: list[tuple[int, Follow | Later | Fail]] = []
         for message, queue in claimed:
             if message.expires_at is not None and message.expires_at <= now:
                 changes.move(
@@ -145,12 +149,19 @@ class Dispatch:
             earlier = changes.attempts(message.id) if message.code or message.tries else ()
             own = "" if queue.startswith(ANY_CHANNEL) else queue
             # The rest of a half-sent one goes on: the phone has begun to put it together.
-            begun = any(a.state in DONE for a in earlier)
+            begun = any(done(a) for a in earlier)
             if not begun and self._holds.keep(changes, message, queue, now, own):
                 held.append(message.id)
                 continue
+            channel = self._channels.get(queue) if earlier else None
+            if channel is not None:
+                kept = keep_to_sim(changes, message, earlier, channel, self._channels, now)
+                if kept is not None:
+                    kept_to_sim.append((message.id, kept))
+                    continue
             live.append(_Taken(message=message, queue=queue, earlier=tuple(earlier)))
-        return _Claimed(messages=live, expired=expired, held=held, next_due=changes.next_due(waiting, now))
+        due = changes.next_due(waiting, now)
+        return _Claimed(messages=live, expired=expired, held=held, kept_to_sim=kept_to_sim, next_due=due)
 
     def _room_for(self, queue: str, room: Mapping[str, int], shut: frozenset[str]) -> int:
         """How many to claim from a queue: a channel's own by its room, a route's by the room of its first tier that can
@@ -168,6 +179,11 @@ class Dispatch:
             self._telemetry.message("expired", message=show_id("msg", id))
         for id in claimed.held:
             self._telemetry.message("held", message=show_id("msg", id))
+        for id, kept in claimed.kept_to_sim:
+            if not isinstance(kept, Later):
+                name = "partly_sent" if isinstance(kept, Fail) else "sim_moved"
+                self._telemetry.message(name, message=show_id("msg", id))
+                self.wake()  # it may wait in a queue that was looked at before
         elsewhere: list[tuple[Message, str]] = []
         shut = self._holds.shut(self._now())
         every = self._channel_facts()
