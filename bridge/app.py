@@ -27,9 +27,11 @@ from bridge.inbound.receive import Receiver
 from bridge.model import ChannelSnapshot, Ids, Instant, Kind, show_id
 from bridge.opening import StateDirectoryError, open_database, windows
 from bridge.outbound import settle
+from bridge.outbound.bulk import channel_for
 from bridge.outbound.channel import Bridge, Channel
 from bridge.outbound.dispatch import Dispatch
 from bridge.outbound.doubts import Doubts
+from bridge.outbound.follow import follow_up
 from bridge.outbound.holds import Holds
 from bridge.outbound.intake import Closed, Intake
 from bridge.outbound.lookups import LookUps
@@ -140,13 +142,14 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
             app.channels[modem.id] = Channel(modem.id, "modem", driver, shared)
         for provider in settings.providers:
             driver = registry.create(provider.driver, provider.id, _provider_options(provider), environment)
-            app.channels[provider.id] = Channel(provider.id, provider.driver, driver, shared)
+            app.channels[provider.id] = channel_for(provider.id, provider.driver, driver, shared)
 
         server = HttpServer(
             api.build(_parts(app, intake, dispatch, now)),
             listen=settings.service.listen,
             socket=settings.service.socket,
         )
+        await follow_up(store, app.channels.values())
         tasks = await stack.enter_async_context(_Tasks())
         for channel in app.channels.values():
             tasks.start(channel.run(), f"channel {channel.id}")

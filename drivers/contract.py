@@ -12,20 +12,22 @@ One driver instance is one *channel*. Rules for its author:
  7. If `Sink.accept` raises, the driver MUST offer the same event again later.
  8. `run` MUST keep the link alive until cancelled: reconnect, back off, and tell every change of state as `LinkChange`.
  9. `submit` MUST raise `NotSent` at once while the link is not up; a link that is down is not an attempt.
-10. One `submit` at a time: the bridge never calls it again before the last call ended.
+10. One `submit` at a time: the bridge never calls it again before the last call ended. The same for `submit_many`.
 11. Whatever the peer sends, a driver SHOULD survive it, keep the raw form, and count it.
 12. Numbers and texts MUST NOT be logged above debug level, secrets never.
 13. A submission that names a SIM MUST NOT go out by another one: `NotSent` with cause `LINK`.
 
-The bridge owes the driver: the attempt is on disk before `submit` is called; `accept` returns only when the event is.
+The bridge owes the driver: every attempt is on disk before `submit` or `submit_many` is called; `accept` returns only
+when the event is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -33,6 +35,7 @@ __all__ = [
     "Absent",
     "Account",
     "Balance",
+    "BulkDriver",
     "Call",
     "CannotTell",
     "Capabilities",
@@ -41,6 +44,8 @@ __all__ = [
     "Encoding",
     "Event",
     "Evidence",
+    "Followed",
+    "Follower",
     "Forged",
     "Found",
     "Health",
@@ -376,6 +381,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     reports: bool = True
     sender: bool = False  # the sender ID can be chosen
     own_udh: bool = True  # the caller's own user-data header
+    bulk: int = 1  # above 1: the driver is a `BulkDriver` and takes up to so many messages at once
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -437,6 +443,31 @@ class Driver(Protocol):
 
     async def health(self) -> Health:
         """What is known now, without disturbing traffic."""
+
+
+class BulkDriver(Driver, Protocol):
+    """One whose `capabilities.bulk` is above 1."""
+
+    async def submit_many(self, submissions: Sequence[Submission]) -> Sequence[Receipt | SubmitError]:
+        """Hand over up to `capabilities.bulk` submissions. One result a submission, in order: its receipt, or the error
+        that `submit` would have raised. One that fails does not stop the others. An answer that never came is a
+        `MaybeSent` for everything that went with that request."""
+
+
+class Followed(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that the carrier has taken and whose fate is not known yet."""
+
+    reference: str  # of its receipt
+    attempt_id: str
+    to: str
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """A driver that asks for the fate of messages one by one, and keeps in memory which are open."""
+
+    def follow(self, messages: Sequence[Followed]) -> None:
+        """Called once at the start, before `run`: what was open when the service stopped, oldest first."""
 
 
 # --- What a provider's account can be asked besides -------------------------------------------------------------------

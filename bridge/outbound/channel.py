@@ -45,7 +45,7 @@ from drivers.contract import (
     Takes,
 )
 
-__all__ = ["Bridge", "Channel"]
+__all__ = ["Armed", "Bridge", "Channel"]
 
 log = logging.getLogger("gsmbridge.channel")
 
@@ -71,7 +71,7 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     others: Callable[[str, Message], frozenset[str]]  # the channels beside this one that could send it now
 
 
-class _Armed(msgspec.Struct, frozen=True, kw_only=True):
+class Armed(msgspec.Struct, frozen=True, kw_only=True):
     job: Job
     attempt: Attempt
 
@@ -101,6 +101,7 @@ class Channel:
         self._pauses = 0
         self._results: deque[fitness.Result] = deque(maxlen=fitness.KEPT)
         self._pace = 1.0  # seconds a submission takes, smoothed
+        self._ahead = SHALLOW  # messages claimed ahead at least
         self._counts = {"accepted": 0, "refused": 0, "in_doubt": 0, "received": 0}
 
     # --- For the dispatcher -------------------------------------------------------------------------------------------
@@ -120,7 +121,7 @@ class Channel:
         """How many more messages to assign. After a pause one message goes as a probe."""
         if not self.fit:
             return 0
-        depth = 1 if self._pauses else max(SHALLOW, min(DEEP, int(1 / self._pace)))
+        depth = 1 if self._pauses else max(self._ahead, min(DEEP, int(1 / self._pace)))
         return max(0, depth - len(self.backlog))
 
     @property
@@ -179,7 +180,7 @@ class Channel:
                 await asyncio.sleep(5)
 
     async def _send(self) -> None:
-        armed: _Armed | None = None
+        armed: Armed | None = None
         while True:
             if armed is None:
                 self.busy = False
@@ -213,11 +214,11 @@ class Channel:
                 self._pace += (monotonic() - started - self._pace) * 0.2
             armed = await self._settle(armed, receipt, error)
 
-    def _submission(self, armed: _Armed) -> Submission:
+    def _submission(self, armed: Armed) -> Submission:
         part = None if armed.attempt.part == WHOLE else armed.job.parts[armed.attempt.part - 1]
         return submission(armed.job.message, part, armed.attempt.id, self._bridge.now(), armed.attempt.sim)
 
-    def _arm(self, job: Job, changes: Changes) -> _Armed | None:
+    def _arm(self, job: Job, changes: Changes) -> Armed | None:
         """Permission to put the next part on the wire, on disk. None: cancelled or expired meanwhile, changed since it
         was claimed, or outside its hours."""
         now = self._bridge.now()
@@ -256,16 +257,17 @@ class Channel:
             self._give_back(message, changes)
             return None
         changes.arm(attempt)
-        return _Armed(job=job, attempt=attempt)
+        return Armed(job=job, attempt=attempt)
 
     def _give_back(self, message: Message, changes: Changes) -> None:
         """One that its client changed since it was claimed waits where the change wants it; a cancelled one stays."""
         changes.release(message.id, message.channel or route_queue(message), message.due_at, as_of=message.updated_at)
 
-    async def _settle(self, armed: _Armed, receipt: Receipt | None, error: SubmitError | None) -> _Armed | None:
+    async def _settle(self, armed: Armed, receipt: Receipt | None, error: SubmitError | None) -> Armed | None:
         """Record how a submission ended and arm what comes next, in one transaction."""
         job, attempt, message = armed.job, armed.attempt, armed.job.message
-        self._count(armed, error)
+        self._count(error)
+        self._weigh(message, error)
         now = self._bridge.now()
         more_parts = receipt is not None and len(job.left) > 1
         if more_parts:
@@ -276,22 +278,16 @@ class Channel:
         others = self._bridge.others(self.id, message) if isinstance(error, NotSent | Refused) else frozenset()
         around = settle.Surroundings(channel=self.id, others=others)
         rules = self._bridge.rules
-        next_armed: _Armed | None = None
+        next_armed: Armed | None = None
         taken: reports.Taken | None = None
 
         def work(changes: Changes) -> None:
             nonlocal next_armed, taken
             next_armed = taken = None  # a second run after a full disk starts afresh
-            ended: Attempt | None = None
-            if receipt is not None:
-                ended = settle.accept(changes, message, attempt, receipt, now, last=not more_parts)
-                if more_parts and not goes_on:
-                    settle.put_back(changes, message, self.id, now)
-            elif isinstance(error, NotSent | Refused):
-                earlier = changes.attempts(message.id)
-                settle.fail(changes, message, attempt, error, now, rules=rules, around=around, earlier=earlier)
-            elif error is not None:
-                ended = settle.give_doubt(changes, message, attempt, error.code, error.detail, now, rules=rules)
+            outcome = receipt if receipt is not None else error
+            ended = settle.end(changes, message, attempt, outcome, now, rules=rules, around=around, last=not more_parts)
+            if more_parts and not goes_on:
+                settle.put_back(changes, message, self.id, now)
             if ended is not None and message.report:
                 taken = reports.adopt_orphans(changes, ended, now, others=self._bridge.others)
             if goes_on and following is not None:
@@ -347,20 +343,24 @@ class Channel:
 
     # --- Fitness ------------------------------------------------------------------------------------------------------
 
-    def _count(self, armed: _Armed, error: SubmitError | None) -> None:
+    def _count(self, error: SubmitError | None) -> None:
         if error is None:
             self._counts["accepted"] += 1
-            self._pauses = 0
         elif isinstance(error, MaybeSent):
             self._counts["in_doubt"] += 1
         else:
             self._counts["refused"] += 1
-        if error is not None and error.cause is Cause.LINK and not isinstance(error, MaybeSent):
+
+    def _weigh(self, message: Message, error: SubmitError | None) -> None:
+        """What the end of a submission says of the channel."""
+        if error is None:
+            self._pauses = 0
+        elif error.cause is Cause.LINK and not isinstance(error, MaybeSent):
             self._rest(LINK_REST)
             return
         self._results.append(
             fitness.Result(
-                destination=armed.job.message.to,
+                destination=message.to,
                 cause=None if error is None else error.cause,
                 code="" if error is None else error.code,
                 unusable=isinstance(error, NotSent) and error.channel_unusable,

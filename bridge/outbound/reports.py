@@ -75,6 +75,8 @@ def take_report(
     if attempt.report_fingerprint == row.fingerprint:
         return Taken(message=attempt.message, attempt=attempt.id, repeat=True)
     changes.add_report(msgspec.structs.replace(row, attempt=attempt.id))
+    if attempt.state is AttemptState.ARMED:  # a provider is quicker than its own answer; see `adopt_orphans`
+        return Taken(message=attempt.message, attempt=attempt.id)
     return _apply(changes, attempt, row, now, others)
 
 
@@ -82,6 +84,8 @@ def adopt_orphans(changes: Changes, attempt: Attempt, now: Instant, *, others: O
     """Reports that overtook the answer to this attempt, or that prove a fresh doubt. Call after the attempt ended, with
     the attempt as it is now."""
     taken = None
+    if attempt.part == WHOLE:
+        return _adopt_named(changes, attempt, now, others)
     for row in changes.orphans(attempt.sim, attempt.tp_mr, now - ORPHAN_WAIT):
         facts = _facts(row)
         match = (correlation.best if attempt.state in DONE else correlation.among_doubts)(facts, [attempt])
@@ -90,6 +94,25 @@ def adopt_orphans(changes: Changes, attempt: Attempt, now: Instant, *, others: O
         if attempt.state not in DONE:
             settle.prove_sent(changes, attempt, now, reference=str(row.tp_mr), tp_mr=row.tp_mr, by="report")
         changes.assign_report(row.id, attempt.id)
+        taken = _apply(changes, attempt, row, now, others)
+        attempt = changes.attempt(attempt.id) or attempt
+    return taken
+
+
+def _adopt_named(changes: Changes, attempt: Attempt, now: Instant, others: Others) -> Taken | None:
+    """A provider's reports: those that named this attempt while it was armed, and those that bear its reference. The
+    number alone proves nothing: an account may have other users."""
+    taken = None
+    named = changes.reports(attempt.id)
+    if attempt.reference is not None:
+        named += changes.orphans_named(attempt.sim, attempt.reference, now - ORPHAN_WAIT)
+    for row in named:
+        if attempt.state not in DONE and not _proves(row):
+            continue
+        if attempt.state not in DONE:
+            settle.prove_sent(changes, attempt, now, reference=row.reference, tp_mr=None, by="report")
+        if row.attempt is None:
+            changes.assign_report(row.id, attempt.id)
         taken = _apply(changes, attempt, row, now, others)
         attempt = changes.attempt(attempt.id) or attempt
     return taken
@@ -160,11 +183,16 @@ def _named(changes: Changes, row: Report, report: StatusReport) -> Attempt | Non
         attempt = changes.by_reference(row.channel, row.reference)
     if attempt is None or attempt.channel != row.channel:
         return None
-    if report.fate not in (None, ReportFate.UNKNOWN, ReportFate.REJECTED) and settle.prove_sent(
+    if _proves(row) and settle.prove_sent(
         changes, attempt, row.received_at, reference=row.reference, tp_mr=None, by="report"
     ):
         return changes.attempt(attempt.id)
     return attempt
+
+
+def _proves(row: Report) -> bool:
+    """The provider has it, or had it."""
+    return row.fate not in (None, ReportFate.UNKNOWN, ReportFate.REJECTED)
 
 
 def _facts(row: Report) -> correlation.ReportFacts:

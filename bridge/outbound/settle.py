@@ -18,7 +18,18 @@ from bridge.policy import doubt, retry, stranded
 from bridge.store import Changes
 from drivers.contract import NotSent, Receipt, Refused, SubmitError
 
-__all__ = ["Rules", "Surroundings", "accept", "close_doubt", "fail", "give_doubt", "prove_sent", "put_back", "strand"]
+__all__ = [
+    "Rules",
+    "Surroundings",
+    "accept",
+    "close_doubt",
+    "end",
+    "fail",
+    "give_doubt",
+    "prove_sent",
+    "put_back",
+    "strand",
+]
 
 REFUSED = frozenset({AttemptState.REFUSED_SAFE, AttemptState.REFUSED_FINAL, AttemptState.REFUSED_LATE})
 PARTS_LEFT = "parts_left"  # why a half-sent message waits in its channel's queue
@@ -37,6 +48,29 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
     channel: str
     others: frozenset[str] = frozenset()  # other channels that could send now
+
+
+def end(
+    changes: Changes,
+    message: Message,
+    attempt: Attempt,
+    outcome: Receipt | SubmitError | None,
+    now: Instant,
+    *,
+    rules: Rules,
+    around: Surroundings,
+    last: bool = True,
+) -> Attempt | None:
+    """Whatever a submission came back with. Returns the attempt as it is now when reports may be for it."""
+    if isinstance(outcome, Receipt):
+        return accept(changes, message, attempt, outcome, now, last=last)
+    if isinstance(outcome, NotSent | Refused):
+        earlier = changes.attempts(message.id)
+        fail(changes, message, attempt, outcome, now, rules=rules, around=around, earlier=earlier)
+        return None
+    if outcome is None:
+        return None
+    return give_doubt(changes, message, attempt, outcome.code, outcome.detail, now, rules=rules)
 
 
 def accept(
@@ -67,7 +101,9 @@ def accept(
         changes.note(message.id, now, "part_sent", data)
     if receipt.cost is not None:
         changes.charge(message.id, str(receipt.cost), receipt.currency)
-    return msgspec.structs.replace(attempt, state=AttemptState.ACCEPTED, ended_at=now, tp_mr=receipt.tp_mr)
+    return msgspec.structs.replace(
+        attempt, state=AttemptState.ACCEPTED, ended_at=now, reference=receipt.reference, tp_mr=receipt.tp_mr
+    )
 
 
 def put_back(changes: Changes, message: Message, channel: str, now: Instant) -> None:

@@ -30,6 +30,7 @@ from bridge.model import (
     Report,
     Status,
 )
+from drivers.contract import Followed
 
 __all__ = [
     "Changes",
@@ -122,7 +123,13 @@ class View(Protocol):
         """The same for one recipient key, for modems whose TP-MR cannot be used. Scans the open ones of the SIM."""
 
     def by_reference(self, channel: str, reference: str) -> Attempt | None: ...
+    def unreported(self, channel: str, limit: int) -> list[Followed]:
+        """What a provider has taken and has not said the end of, the newest so many, oldest first."""
+
     def orphans(self, sim: str, tp_mr: int | None, since: Instant) -> list[Report]: ...
+    def orphans_named(self, sim: str, reference: str, since: Instant) -> list[Report]:
+        """Those of a provider that bear this reference."""
+
     def reports(self, attempt: int) -> list[Report]: ...
 
     def received_like(self, sim: str, fingerprint: str, since: Instant) -> list[Received]: ...

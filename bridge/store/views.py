@@ -16,6 +16,7 @@ from bridge.model import (
     Received,
     Report,
     Status,
+    show_id,
 )
 from bridge.store import MessageFilter
 from bridge.store.outbox import OutboxView
@@ -31,6 +32,7 @@ from bridge.store.rows import (
     RECEIVED,
     REPORT,
 )
+from drivers.contract import Followed
 
 __all__ = ["SqlView"]
 
@@ -153,9 +155,20 @@ class SqlView(OutboxView):
     def by_reference(self, channel: str, reference: str) -> Attempt | None:
         return self._one(ATTEMPT, ATTEMPTS["by_reference"], {"channel": channel, "reference": reference})
 
+    def unreported(self, channel: str, limit: int) -> list[Followed]:
+        found = self._run(ATTEMPTS["unreported"], {"channel": channel, "limit": limit}).fetchall()
+        return [
+            Followed(reference=reference, attempt_id=show_id("att", attempt), to=to)
+            for reference, attempt, to in reversed(found)
+        ]
+
     def orphans(self, sim: str, tp_mr: int | None, since: Instant) -> list[Report]:
         """`tp_mr` None: whatever theirs is. Oldest first."""
         return self._all(REPORT, ATTEMPTS["orphans"], {"sim": sim, "tp_mr": tp_mr, "since": since})
+
+    def orphans_named(self, sim: str, reference: str, since: Instant) -> list[Report]:
+        wanted = {"sim": sim, "reference": reference, "since": since}
+        return self._all(REPORT, ATTEMPTS["orphans_named"], wanted)
 
     def reports(self, attempt: int) -> list[Report]:
         return self._all(REPORT, ATTEMPTS["reports"], {"attempt": attempt})

@@ -31,6 +31,7 @@ from drivers.contract import (
     Encoding,
     Event,
     Evidence,
+    Followed,
     Forged,
     Found,
     Health,
@@ -52,11 +53,12 @@ from drivers.contract import (
     Takes,
 )
 from drivers.gsm import PduError, segments
-from drivers.providers.http import Client, Endpoint, check_url, is_secure
+from drivers.providers.http import Client, check_url, is_secure
 from drivers.providers.identity import attempt_id, client_id
 from drivers.providers.limits import Window
 from drivers.providers.link import Link
 from drivers.providers.outcomes import Row, Then, elsewhere, error, look_up, not_expressible, rows
+from drivers.providers.parallel import ParallelEndpoint, side_by_side
 from drivers.providers.polling import KEPT, Open, OpenMessages, poll
 from drivers.providers.soap import Reply as SoapReply
 from drivers.providers.soap import Soap, clean
@@ -71,7 +73,7 @@ LONGEST_DELAY = 10_080  # minutes
 MO_ZONE = timezone(timedelta(hours=2))
 
 
-class Options(Endpoint, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Options(ParallelEndpoint, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """See the manual for each field."""
 
     api_id: int
@@ -89,6 +91,7 @@ class Options(Endpoint, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mo: bool = False  # only routes that keep the sender, so that replies arrive
     req_feat: int = 0  # sum of features that a route must have
     data_field: bool = False  # octets of binary messages in `data` in place of `text`
+    lists: bool = False  # one text to many numbers in one request; after a lost answer nobody can ask about them
     poll: bool = True  # ask for the fate of messages; codes 006, 008, 011 and 014 are never pushed
     poll_interval: float = 1.0  # seconds between two such questions
     visible_after: float = 60.0  # seconds after which an unknown message is proven absent
@@ -536,7 +539,6 @@ def _utc_now() -> datetime:
 class ClickatellDriver:
     """One account. Credits are no money: costs and the balance are counted in "credits"."""
 
-    capabilities = Capabilities(takes=Takes.MESSAGE, sender=True)
     evidence = Evidence(report=True, look_up=True)
 
     def __init__(
@@ -549,6 +551,8 @@ class ClickatellDriver:
     ) -> None:
         self._o = options
         self._channel = channel
+        bulk = MOST_NUMBERS if options.lists else options.parallel
+        self.capabilities = Capabilities(takes=Takes.MESSAGE, sender=True, bulk=bulk)
         self._now = now
         self._client = Client(
             options,
@@ -582,13 +586,14 @@ class ClickatellDriver:
         outcome = (await self._send(operation, {**fields, "climsgid": id}))[0]
         if isinstance(outcome, SubmitError):
             raise outcome
-        self._open.add(outcome.reference, submission.to, submission.attempt_id)
+        self._open.follow(outcome.reference, submission)
         return outcome
 
     async def submit_many(self, submissions: Sequence[Submission]) -> list[Receipt | SubmitError]:
-        """One text to many numbers, 300 a request; one result a submission, in order. What differs in anything but the
-        number goes into another request. Such a request carries no id of ours, so `look_up` cannot find its messages,
-        and after a restart it does not know that: the caller must not ask it for them. Only reports tell."""
+        """With `lists` one text to many numbers, 300 a request; what differs in anything but the number goes into
+        another request. Such a request carries no id of ours: only reports tell what became of its messages."""
+        if not self._o.lists:
+            return await side_by_side(self.submit, submissions)
         results: list[Receipt | SubmitError | None] = [None] * len(submissions)
         batches: dict[tuple[str, str], tuple[dict[str, object], list[tuple[int, str]]]] = {}
         for n, s in enumerate(submissions):
@@ -617,19 +622,20 @@ class ClickatellDriver:
                 for (n, _), outcome in zip(chunk, outcomes, strict=True):
                     results[n] = outcome
                     if isinstance(outcome, Receipt):
-                        self._open.add(outcome.reference, submissions[n].to, submissions[n].attempt_id)
+                        self._open.follow(outcome.reference, submissions[n])
         return [r for r in results if r is not None]
 
     async def look_up(self, submission: Submission) -> Found | Absent | CannotTell:
-        if submission.attempt_id in self._in_bulk:
-            return CannotTell(reason="it was sent together with others, without an id of its own")
         id = client_id(submission.attempt_id)
+        if submission.attempt_id in self._in_bulk or (self._o.lists and not self._sent.known(id)):
+            return CannotTell(reason="it may have been sent together with others, without an id of its own")
         try:
             lines = await self._lines("querymsg", {"climsgid": id})
         except SubmitError as failure:
             return CannotTell(reason=failure.detail)
         line = lines[0]
         if line.id:
+            self._open.follow(line.id, submission)
             return Found(receipt=Receipt(reference=line.id, raw=line.rest))
         if line.error != "104":
             return CannotTell(reason=f"Clickatell answers {line.error or 'nothing that we read'}")
@@ -644,6 +650,9 @@ class ClickatellDriver:
         """Take back a message that is still queued. The report says what became of it."""
         line = self._good(await self._lines("delmsg", {"apimsgid": reference}))
         return report(line, reference=reference, to="", sim=self._channel)
+
+    def follow(self, messages: Sequence[Followed]) -> None:
+        self._open.take_up(messages)
 
     async def health(self) -> Health:
         link = self._link

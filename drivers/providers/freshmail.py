@@ -12,7 +12,7 @@ import logging
 import re
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha1, sha256
 from typing import Any, Literal
@@ -51,11 +51,12 @@ from drivers.contract import (
     SubmitError,
     Takes,
 )
-from drivers.providers.http import RAW_LIMIT, Answer, Client, Endpoint, check_url, is_secure, judge, mask
+from drivers.providers.http import RAW_LIMIT, Answer, Client, check_url, is_secure, judge, mask
 from drivers.providers.identity import attempt_id, client_id
 from drivers.providers.limits import Window
 from drivers.providers.link import Link, offer
 from drivers.providers.outcomes import UNLISTED, Row, Then, elsewhere, error, look_up, not_expressible, rows
+from drivers.providers.parallel import ParallelEndpoint, side_by_side
 from drivers.registry import Environment
 
 __all__ = ["CALL", "REPORT", "FreshmailDriver", "Options", "create", "parts_of", "read_records", "read_sent", "request"]
@@ -67,7 +68,7 @@ MOST_PAGES = 100  # of one report list; a hundred thousand messages
 KEPT = 50_000  # messages whose last state is remembered, so that only news is passed on
 
 
-class Options(Endpoint, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Options(ParallelEndpoint, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`auth`: "sign" with `api_key` and `api_secret`, or "bearer" with `token`. See the manual for each field."""
 
     url: str = "https://api.freshmail.com"
@@ -453,14 +454,6 @@ def create(channel: str, options: object, environment: Environment) -> Freshmail
 class FreshmailDriver:
     """One account. Reports and answers are read from the list; the gate calls nobody."""
 
-    capabilities = Capabilities(
-        takes=Takes.MESSAGE,
-        encodings=frozenset({Encoding.GSM7, Encoding.UCS2}),
-        classes=False,
-        validity=False,
-        sender=True,
-        own_udh=False,
-    )
     evidence = Evidence(report=True, look_up=True)
 
     def __init__(
@@ -473,6 +466,15 @@ class FreshmailDriver:
     ) -> None:
         self._o = options
         self._channel = channel
+        self.capabilities = Capabilities(
+            takes=Takes.MESSAGE,
+            encodings=frozenset({Encoding.GSM7, Encoding.UCS2}),
+            classes=False,
+            validity=False,
+            sender=True,
+            own_udh=False,
+            bulk=options.parallel,
+        )
         self._monotonic = monotonic
         self._wall = wall
         self._zone = ZoneInfo(options.zone)
@@ -511,6 +513,9 @@ class FreshmailDriver:
         if submission.kind != "text":
             return receipt
         return msgspec.structs.replace(receipt, parts=parts_of(submission.text or ""))
+
+    async def submit_many(self, submissions: Sequence[Submission]) -> list[Receipt | SubmitError]:
+        return await side_by_side(self.submit, submissions)
 
     async def look_up(self, submission: Submission) -> Found | Absent | CannotTell:
         reference = _id(submission)

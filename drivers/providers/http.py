@@ -26,6 +26,7 @@ from drivers.providers.outcomes import Row, Then, error, look_up, rows
 
 __all__ = [
     "BODY_LIMIT",
+    "CONNECTIONS",
     "HTTP_STATUS",
     "Answer",
     "Client",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 BODY_LIMIT = 5 * 1024 * 1024  # the longest honest answer, 10,000 items of a personalised list, has 3 MiB
+CONNECTIONS = 10  # of one account at once
 RAW_LIMIT = 4096  # of an answer that is kept for people
 RETRY_AFTER_LIMIT = 3600.0  # a provider may ask for an hour, not for a month
 NOISY = (
@@ -171,7 +173,9 @@ class Client:
             timeout=httpx.Timeout(
                 connect=e.connect_timeout, read=e.read_timeout, write=e.write_timeout, pool=e.connect_timeout
             ),
-            limits=httpx.Limits(max_connections=8, max_keepalive_connections=8, keepalive_expiry=5.0),
+            limits=httpx.Limits(
+                max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=5.0
+            ),
             follow_redirects=False,
             trust_env=False,
             proxy=e.proxy or None,

@@ -32,6 +32,7 @@ from drivers.contract import (
     Cause,
     Encoding,
     Evidence,
+    Followed,
     Forged,
     Found,
     Health,
@@ -52,11 +53,12 @@ from drivers.contract import (
     SubmitError,
     Takes,
 )
-from drivers.providers.http import RAW_LIMIT, Answer, Client, Endpoint, check_url, is_secure, judge, mask
+from drivers.providers.http import RAW_LIMIT, Answer, Client, check_url, is_secure, judge, mask
 from drivers.providers.identity import client_id
 from drivers.providers.limits import Window
 from drivers.providers.link import Link, offer
 from drivers.providers.outcomes import UNLISTED, Row, Then, elsewhere, error, look_up, not_expressible, rows
+from drivers.providers.parallel import ParallelEndpoint, side_by_side
 from drivers.providers.polling import FINAL, Open, OpenMessages, poll
 from drivers.providers.xml import Hostile, parse
 from drivers.registry import Environment
@@ -83,7 +85,7 @@ CAMPAIGNS = 10  # ids in one question for prices; the older document allows no m
 KEPT = 20_000  # campaigns of messages whose price is not known yet
 
 
-class Options(Endpoint, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Options(ParallelEndpoint, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`api_key` and the server of the country in which the account was opened. See the manual for each field."""
 
     url: str = "https://api.mobizon.gmbh"
@@ -519,9 +521,6 @@ class MobizonDriver:
     """One account. A webhook's signature does not cover its content, so a negative webhook only hastens the question
     that proves it."""
 
-    capabilities = Capabilities(
-        takes=Takes.MESSAGE, encodings=frozenset({Encoding.GSM7, Encoding.UCS2}), sender=True, own_udh=False
-    )
     evidence = Evidence(report=True, look_up=True)
 
     def __init__(
@@ -534,6 +533,13 @@ class MobizonDriver:
     ) -> None:
         self._o = options
         self._channel = channel
+        self.capabilities = Capabilities(
+            takes=Takes.MESSAGE,
+            encodings=frozenset({Encoding.GSM7, Encoding.UCS2}),
+            sender=True,
+            own_udh=False,
+            bulk=options.parallel,
+        )
         self._monotonic = monotonic
         self._wall = wall
         self._url = check_url(options.url)
@@ -573,7 +579,7 @@ class MobizonDriver:
             raise
         self._link.worked()
         reference = sent.receipt.reference
-        self._open.add(reference, submission.to, submission.attempt_id)
+        self._open.follow(reference, submission)
         if sent.moderated:
             self._waiting[reference] = Waiting(
                 campaign=sent.campaign,
@@ -585,6 +591,9 @@ class MobizonDriver:
         while len(self._campaigns) > KEPT:
             self._campaigns.popitem(last=False)
         return sent.receipt
+
+    async def submit_many(self, submissions: Sequence[Submission]) -> list[Receipt | SubmitError]:
+        return await side_by_side(self.submit, submissions)
 
     async def look_up(self, submission: Submission) -> Found | Absent | CannotTell:
         """By the campaign's name, which carries our id."""
@@ -598,6 +607,7 @@ class MobizonDriver:
                 items, _ = await self.list_messages(criteria={"campaignIds": [campaign]}, number_info=False)
                 if not items:
                     return CannotTell(reason="Mobizon has its campaign but does not show the message yet")
+                self._open.follow(items[0].id, submission)
                 receipt = Receipt(
                     reference=items[0].id, raw=items[0].raw, parts=items[0].segments, cost=items[0].cost
                 )  # fmt: skip
@@ -609,6 +619,9 @@ class MobizonDriver:
         if not asked or wait > 0:
             return CannotTell(reason=f"not listed yet; it may need {self._o.visible_after:.0f} s to appear")
         return Absent()
+
+    def follow(self, messages: Sequence[Followed]) -> None:
+        self._open.take_up(messages)
 
     async def health(self) -> Health:
         link = self._link

@@ -1,6 +1,6 @@
 """Messages whose fate is still open, and asking the provider about them without hurry.
 
-Kept in memory only: after a restart the provider's own list, a callback, or the bridge's question brings them back.
+Kept in memory only: after a restart the bridge says which are open, as it does when a look-up has found one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
-from drivers.contract import LinkState, ReportFate, Sink, StatusReport, SubmitError
+from drivers.contract import Followed, LinkState, ReportFate, Sink, StatusReport, Submission, SubmitError
 from drivers.providers.link import Link, offer
 
 __all__ = ["FINAL", "KEPT", "Open", "OpenMessages", "poll"]
@@ -46,12 +46,21 @@ class OpenMessages:
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, reference: str, to: str, attempt: str) -> None:
+    def follow(self, reference: str, submission: Submission) -> None:
+        """The provider has taken it under this reference; where no report is wanted there is nothing to ask."""
+        if submission.report:
+            self.add(reference, submission.to, submission.attempt_id)
+
+    def take_up(self, messages: Sequence[Followed]) -> None:
+        """What was open at the last stop: asked about at once, since nobody knows for how long that was."""
+        for message in messages:
+            self.add(message.reference, message.to, message.attempt_id, wait=0.0)
+
+    def add(self, reference: str, to: str, attempt: str, *, wait: float | None = None) -> None:
         self.close(attempt)
         now = self._monotonic()
-        self._open[attempt] = Open(
-            reference=reference, to=to, attempt=attempt, since=now, due=now + self._waits[0]
-        )  # fmt: skip
+        due = now + (self._waits[0] if wait is None else wait)
+        self._open[attempt] = Open(reference=reference, to=to, attempt=attempt, since=now, due=due)
         self._by_reference.setdefault(reference, set()).add(attempt)
         while len(self._open) > KEPT:
             self.close(next(iter(self._open)))

@@ -32,6 +32,7 @@ from drivers.contract import (
     Driver,
     Encoding,
     Evidence,
+    Followed,
     Forged,
     Found,
     Health,
@@ -459,14 +460,6 @@ def _utc_now() -> datetime:
 class SerwerSmsDriver:
     """One account. Without `api_v2` nothing can be asked: no balance, no evidence, no reports but hints."""
 
-    capabilities = Capabilities(
-        takes=Takes.MESSAGE,
-        encodings=frozenset({Encoding.GSM7, Encoding.UCS2}),
-        sender=True,
-        validity=False,
-        own_udh=False,
-    )
-
     def __init__(
         self,
         channel: str,
@@ -479,6 +472,14 @@ class SerwerSmsDriver:
         self._channel = channel
         self._now = now
         self._zone = ZoneInfo(options.zone)
+        self.capabilities = Capabilities(
+            takes=Takes.MESSAGE,
+            encodings=frozenset({Encoding.GSM7, Encoding.UCS2}),
+            sender=True,
+            validity=False,
+            own_udh=False,
+            bulk=options.chunk,
+        )
         self.evidence = Evidence(report=options.api_v2, look_up=options.api_v2)
         secrets = [options.password, options.api_token]
         self._client = Client(
@@ -523,7 +524,7 @@ class SerwerSmsDriver:
         outcome = (await self._send("Messages.sendSms", fields, [(submission.to, unique)], common))[0]
         if isinstance(outcome, SubmitError):
             raise outcome
-        self._open.add(outcome.reference, submission.to, submission.attempt_id)
+        self._open.follow(outcome.reference, submission)
         return outcome
 
     async def submit_many(self, submissions: Sequence[Submission]) -> list[Receipt | SubmitError]:
@@ -545,7 +546,7 @@ class SerwerSmsDriver:
                 for n, outcome in zip(chunk, outcomes, strict=True):
                     results[n] = outcome
                     if isinstance(outcome, Receipt):
-                        self._open.add(outcome.reference, submissions[n].to, submissions[n].attempt_id)
+                        self._open.follow(outcome.reference, submissions[n])
         return [r for r in results if r is not None]
 
     async def look_up(self, submission: Submission) -> Found | Absent | CannotTell:
@@ -563,6 +564,7 @@ class SerwerSmsDriver:
             and listed[0].unique_id in ("", unique)
             and _same(listed[0].phone, submission.to)
         ):
+            self._open.follow(listed[0].id, submission)
             return Found(receipt=Receipt(reference=listed[0].id, raw=msgspec.json.encode(listed[0]).decode()))
         if listed or not isinstance(found.get("items"), list | dict):
             # Several, or another one: the question was understood in some other way.
@@ -573,6 +575,9 @@ class SerwerSmsDriver:
             self._sent.note(unique)
             return CannotTell(reason="SerwerSMS does not know it yet")
         return Absent()
+
+    def follow(self, messages: Sequence[Followed]) -> None:
+        self._open.take_up(messages)
 
     async def health(self) -> Health:
         link = self._link

@@ -30,6 +30,7 @@ from drivers.contract import (
     Encoding,
     Event,
     Evidence,
+    Followed,
     Forged,
     Found,
     Health,
@@ -50,11 +51,12 @@ from drivers.contract import (
     SubmitError,
     Takes,
 )
-from drivers.providers.http import Client, Endpoint, check_url, is_secure
+from drivers.providers.http import Client, check_url, is_secure
 from drivers.providers.identity import client_id
 from drivers.providers.limits import Flood, Window
 from drivers.providers.link import Link
 from drivers.providers.outcomes import Row, Then, elsewhere, error, look_up, not_expressible, rows
+from drivers.providers.parallel import ParallelEndpoint, side_by_side
 from drivers.providers.polling import KEPT, Open, OpenMessages, poll
 from drivers.providers.soap import Reply as SoapReply
 from drivers.providers.soap import Soap, clean, strings
@@ -63,10 +65,11 @@ from drivers.registry import Environment
 __all__ = ["ERR", "SEND", "STATUS", "STATUS_CALL", "Options", "SmscDriver", "create", "fate", "request"]
 
 LONGEST_TEXT = 1000  # characters of `mes`
+LIST_SIZE = 200  # numbers in one request
 HOST = "https://smscentre.com/sys/soap.php"
 
 
-class Options(Endpoint, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Options(ParallelEndpoint, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`login` and `password`, or `api_key`. See the manual for each field."""
 
     login: str = ""
@@ -86,6 +89,7 @@ class Options(Endpoint, frozen=True, kw_only=True, forbid_unknown_fields=True):
     status_detail: int = 2  # 0-2: how much a question about one message brings
     status_query: str = ""  # further parameters of such a question
     quote_by_send: bool = False  # ask the price with send_sms2 and cost=1 in place of get_sms_cost
+    lists: bool = False  # many texts in one request, under one common id
     list_lines: bool = False  # nl=1 in lists: line breaks stay as they are
     poll: bool = True  # ask for the fate of messages; off where the callback is set up
     poll_interval: float = 1.0  # seconds between two such questions
@@ -525,12 +529,13 @@ class SmscDriver:
     """One account. Limits that the provider sets are kept here: an equal request once a minute, 50 messages in a row to
     one number, five questions a minute about one message, five equal questions for a price, ten for the balance."""
 
-    capabilities = Capabilities(takes=Takes.MESSAGE, sender=True)
     evidence = Evidence(report=True, look_up=True)
 
     def __init__(self, channel: str, options: Options, *, monotonic: Callable[[], float]) -> None:
         self._o = options
         self._channel = channel
+        bulk = LIST_SIZE if options.lists else options.parallel
+        self.capabilities = Capabilities(takes=Takes.MESSAGE, sender=True, bulk=bulk)
         self._monotonic = monotonic
         self._client = Client(
             options,
@@ -565,13 +570,15 @@ class SmscDriver:
         self._link.require()
         operation, fields = request(submission, self._o)
         receipt = await self._send(operation, fields, [submission.to])
-        self._open.add(receipt.reference, submission.to, submission.attempt_id)
+        self._open.follow(receipt.reference, submission)
         return receipt
 
     async def submit_many(self, submissions: Sequence[Submission]) -> list[Receipt | SubmitError]:
-        """Texts of their own to many numbers, in lists under one common id; one result a submission, in order. A list
-        is taken or refused as a whole. What a list cannot carry (times, flags that differ) goes into another list.
-        Which message was in which list is known until a restart only; after one, `look_up` must not be asked."""
+        """With `lists` texts of their own to many numbers under one common id. A list is taken or refused as a whole.
+        What a list cannot carry (times, flags that differ) goes into another list. Which message was in which list is
+        known until a restart only."""
+        if not self._o.lists:
+            return await side_by_side(self.submit, submissions)
         results: list[Receipt | SubmitError | None] = [None] * len(submissions)
         for (query, time), members in _lists(submissions, self._o, results).items():
             for chunk in _chunks(members):
@@ -596,16 +603,20 @@ class SmscDriver:
                 for m in chunk:
                     results[m.index] = _share(outcome, len(chunk))
                     if isinstance(outcome, Receipt):
-                        self._open.add(outcome.reference, m.to, submissions[m.index].attempt_id)
+                        self._open.follow(outcome.reference, submissions[m.index])
         return [r for r in results if r is not None]
 
     async def look_up(self, submission: Submission) -> Found | Absent | CannotTell:
-        reference = self._listed.get(submission.attempt_id) or _id(submission)
+        listed = self._listed.get(submission.attempt_id)
+        reference = listed or _id(submission)
+        if self._o.lists and listed is None and not self._sent.known(reference):
+            return CannotTell(reason="it may have gone in a list, and which one is not known after a restart")
         try:
             report = await self._status(reference, submission.to)
         except SubmitError as failure:
             return CannotTell(reason=failure.detail)
         if report.code != "-3":
+            self._open.follow(reference, submission)
             return Found(
                 receipt=Receipt(reference=reference, raw=report.pdu, cost=report.cost, currency=report.currency)
             )
@@ -615,6 +626,9 @@ class SmscDriver:
             self._sent.note(reference)
             return CannotTell(reason="SMSC does not know it yet")
         return Absent()
+
+    def follow(self, messages: Sequence[Followed]) -> None:
+        self._open.take_up(messages)
 
     async def health(self) -> Health:
         link = self._link
@@ -808,8 +822,6 @@ class SmscDriver:
 
 # --- Lists ------------------------------------------------------------------------------------------------------------
 
-_LIST_SIZE = 200  # numbers in one request
-
 
 class _Member(msgspec.Struct, frozen=True, kw_only=True):
     index: int
@@ -857,7 +869,7 @@ def _chunks(members: Sequence[_Member]) -> list[list[_Member]]:
     """A number occurs once in a list: number and common id are all that a question can name."""
     chunks: list[tuple[list[_Member], set[str]]] = []
     for m in members:
-        chunk = next((c for c in chunks[-8:] if len(c[0]) < _LIST_SIZE and m.to not in c[1]), None)
+        chunk = next((c for c in chunks[-8:] if len(c[0]) < LIST_SIZE and m.to not in c[1]), None)
         if chunk is None:
             chunk = ([], set())
             chunks.append(chunk)

@@ -110,18 +110,20 @@ async def gateway(
     now_ahead: dict[str, int] | None = None,
     providers: tuple[str, ...] = (),
     provider_options: dict[str, Any] | None = None,
+    clouds: ProviderSimulation | None = None,
     delay: float = 0.0,
     reports: float | None = 0.05,
     **sending: Any,
 ) -> AsyncIterator[Gateway]:
     """`options`: settings of each modem. `up`: how many modems to wait for. `before`: called with the simulation before
-    the bridge starts. `now_ahead`: {"ahead": milliseconds} by which the bridge's wall clock is ahead, changed at will.
-    `sending`: settings of that table."""
+    the bridge starts. `clouds`: providers that outlive the bridge. `now_ahead`: {"ahead": milliseconds} by which the
+    bridge's wall clock is ahead, changed at will. `sending`: settings of that table."""
     async with Simulation(modems=modems, delay=delay, reports=reports) as sim, AsyncExitStack() as stack:
         if before is not None:
             before(sim)
         configured = settings_for(directory, sim, options or [{}] * modems, sending)
-        clouds = await stack.enter_async_context(ProviderSimulation(providers))
+        if clouds is None:
+            clouds = await stack.enter_async_context(ProviderSimulation(providers))
         if providers:
             accounts = tuple(account_at(clouds, name, provider_options or {}) for name in providers)
             configured = msgspec.structs.replace(configured, providers=accounts)

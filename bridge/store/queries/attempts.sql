@@ -86,6 +86,15 @@ WHERE channel = :channel AND reference = :reference AND tp_mr IS NULL
 ORDER BY id DESC
 LIMIT 1;
 
+-- name: unreported
+-- A provider's: its SIM is its channel.
+SELECT attempts.reference, attempts.id, messages.recipient
+FROM attempts JOIN messages ON messages.id = attempts.message
+WHERE attempts.sim = :channel AND attempts.tp_mr IS NULL AND attempts.listening = 1
+    AND attempts.reference IS NOT NULL AND (attempts.fate IS NULL OR attempts.fate = 'pending')
+ORDER BY attempts.id DESC
+LIMIT :limit;
+
 -- name: add_report
 INSERT INTO reports ({report}) VALUES ({report_values});
 
@@ -99,4 +108,10 @@ SELECT {report} FROM reports WHERE attempt = :attempt ORDER BY id;
 SELECT {report}
 FROM reports
 WHERE sim = :sim AND received_at >= :since AND attempt IS NULL AND (:tp_mr IS NULL OR tp_mr = :tp_mr)
+ORDER BY received_at, id;
+
+-- name: orphans_named
+SELECT {report}
+FROM reports
+WHERE sim = :sim AND received_at >= :since AND attempt IS NULL AND reference = :reference
 ORDER BY received_at, id;

@@ -163,7 +163,7 @@ def test_the_documents_request_to_two_numbers() -> None:
             "ID: 918c16a73f75530da44c4f17abed80a1 To: 2799900001", "ID: 8019f2f6e76afc7e421618a4b92e8ec2 To: 2799900002"
         )
         async with Peer([credit(), good]) as peer:
-            d = driver(peer)
+            d = driver(peer, lists=True)
             async with running(d):
                 outcomes = await d.submit_many(
                     [text(n, to=f"+279990000{n}", text="This is my message here!") for n in (1, 2)]
@@ -369,7 +369,7 @@ def test_answers_are_mixed_per_number_and_come_in_any_order() -> None:
             "ID: a To: +48600700001",
         ]
         async with Peer([credit(), returns(*lines)]) as peer:
-            d = driver(peer)
+            d = driver(peer, lists=True)
             async with running(d):
                 outcomes = await d.submit_many([text(n, text="same") for n in (1, 2, 3, 4)])
         assert receipt(outcomes[0]).reference == "a"
@@ -383,7 +383,7 @@ def test_answers_are_mixed_per_number_and_come_in_any_order() -> None:
 def test_lines_without_numbers_are_matched_by_order_only_when_all_are_there() -> None:
     async def main() -> None:
         async with Peer([credit(), returns("ID: a", "ID: b"), returns("ID: a")]) as peer:
-            d = driver(peer)
+            d = driver(peer, lists=True)
             async with running(d):
                 both = await d.submit_many([text(n, text="same") for n in (1, 2)])
                 assert [receipt(o).reference for o in both] == ["a", "b"]
@@ -397,7 +397,7 @@ def test_the_documents_error_for_every_number() -> None:
     async def main() -> None:
         lines = [f"ERR: 001, Authentication failed To: 279990000{n}" for n in (1, 2)]
         async with Peer([credit(), returns(*lines)]) as peer:
-            d = driver(peer)
+            d = driver(peer, lists=True)
             async with running(d) as sink:
                 outcomes = await d.submit_many([text(n, to=f"+279990000{n}", text="same") for n in (1, 2)])
                 assert all(isinstance(o, NotSent) and o.channel_unusable for o in outcomes)
@@ -415,7 +415,7 @@ def test_bulk_is_cut_at_300_and_by_what_differs() -> None:
             return returns(*[f"ID: m{value} To: {value}" for tag, value in fields if tag == "to"])
 
         async with Peer(script) as peer:
-            d = driver(peer)
+            d = driver(peer, lists=True)
             async with running(d):
                 many = [text(n, text="same") for n in range(650)]
                 others = [text(700, text="other"), text(701, text="same", sender="PLANT"), text(702, kind="mms"),
@@ -434,7 +434,7 @@ def test_bulk_is_cut_at_300_and_by_what_differs() -> None:
 def test_a_message_of_a_bulk_request_cannot_be_looked_up() -> None:
     async def main() -> None:
         async with Peer([credit(), None]) as peer:
-            d = driver(peer)
+            d = driver(peer, lists=True)
             async with running(d):
                 outcomes = await d.submit_many([text(1, text="same"), text(2, text="same")])
                 assert all(isinstance(o, MaybeSent) for o in outcomes)

@@ -713,7 +713,7 @@ def listed(peer: Peer, n: int = 0) -> tuple[dict[str, str], str]:
 def test_a_list_carries_texts_of_their_own_under_one_id() -> None:
     async def main() -> None:
         async with Peer(_script) as peer:
-            d = driver(peer, Clock())
+            d = driver(peer, Clock(), lists=True)
             async with running(d):
                 outcomes = await d.submit_many(
                     [
@@ -744,7 +744,7 @@ def test_a_list_carries_texts_of_their_own_under_one_id() -> None:
 def test_a_list_is_cut_into_pieces_and_names_no_number_twice() -> None:
     async def main() -> None:
         async with Peer(_script) as peer:
-            d = driver(peer, Clock())
+            d = driver(peer, Clock(), lists=True)
             async with running(d):
                 outcomes = await d.submit_many([text(n) for n in range(450)] + [text(999, to=text(3).to, text="again")])
             assert len({receipt(o).reference for o in outcomes}) == 3
@@ -759,7 +759,7 @@ def test_a_list_is_cut_into_pieces_and_names_no_number_twice() -> None:
 def test_a_list_in_many_lines_keeps_its_line_breaks() -> None:
     async def main() -> None:
         async with Peer(_script) as peer:
-            d = driver(peer, Clock(), list_lines=True)
+            d = driver(peer, Clock(), lists=True, list_lines=True)
             async with running(d):
                 outcomes = await d.submit_many([text(1, text="a\nb"), text(2, text="a\n+48600: b")])
             fields, lines = listed(peer)
@@ -773,7 +773,7 @@ def test_a_list_in_many_lines_keeps_its_line_breaks() -> None:
 def test_a_list_in_doubt_is_looked_up_under_its_common_id() -> None:
     async def main() -> None:
         async with Peer([balance(), None, status("<status>0</status>")]) as peer:
-            d = driver(peer, Clock())
+            d = driver(peer, Clock(), lists=True)
             async with running(d):
                 outcomes = await d.submit_many([text(1), text(2)])
                 assert all(isinstance(o, MaybeSent) for o in outcomes)
