@@ -35,6 +35,8 @@ from bridge.outbound.follow import follow_up
 from bridge.outbound.holds import Holds
 from bridge.outbound.intake import Closed, Intake
 from bridge.outbound.lookups import LookUps
+from bridge.outbound.recurring import Recurring
+from bridge.outbound.schedules import Schedules
 from bridge.policy import routing
 from bridge.policy.admission import MODEM_KINDS, Defaults, Order, admit
 from bridge.policy.timing import Timetable
@@ -120,6 +122,16 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
             look_ups.wake()
 
         intake = Intake(store, defaults, ids, now, wake=dispatch.wake, telemetry=telemetry)
+        recurring = Recurring(
+            store,
+            ids,
+            now,
+            telemetry,
+            lambda: intake.defaults,
+            trusted=lambda: True,
+            wake_dispatch=dispatch.wake,
+        )
+        schedules = Schedules(store, ids, now, lambda: intake.defaults, wake=recurring.wake)
         shared = Bridge(
             store=store,
             ids=ids,
@@ -145,7 +157,7 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
             app.channels[provider.id] = channel_for(provider.id, provider.driver, driver, shared)
 
         server = HttpServer(
-            api.build(_parts(app, intake, dispatch, now)),
+            api.build(_parts(app, intake, schedules, dispatch, now)),
             listen=settings.service.listen,
             socket=settings.service.socket,
         )
@@ -155,6 +167,7 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
             tasks.start(channel.run(), f"channel {channel.id}")
         tasks.start(dispatch.run(), "dispatch")
         tasks.start(doubts.run(), "doubts")
+        tasks.start(recurring.run(), "recurring")
         tasks.start(look_ups.run(), "look-ups")
         tasks.start(_end_with(store), "store")
         housekeeping = Housekeeping(
@@ -326,7 +339,7 @@ def _timetable(settings: Settings, routes: dict[str, routing.Route]) -> Timetabl
     return Timetable(timing(settings, ways, machine_zone()))
 
 
-def _parts(app: App, intake: Intake, dispatch: Dispatch, now: Callable[[], Instant]) -> Parts:
+def _parts(app: App, intake: Intake, schedules: Schedules, dispatch: Dispatch, now: Callable[[], Instant]) -> Parts:
     def account(id: str) -> Account | None:
         channel = app.channels.get(id)
         return cast(Account, channel.driver) if channel is not None and channel.takes is Takes.MESSAGE else None
@@ -360,6 +373,7 @@ def _parts(app: App, intake: Intake, dispatch: Dispatch, now: Callable[[], Insta
         route=route,
         store=app.store,
         intake=intake,
+        schedules=schedules,
         ids=app.ids,
         now=now,
         random_bytes=secrets.token_bytes,

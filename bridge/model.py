@@ -19,6 +19,7 @@ from drivers.contract import Encoding, Health, IncomingKind
 
 __all__ = [
     "ANY_CHANNEL",
+    "PARKED",
     "ApiKey",
     "Attempt",
     "AttemptState",
@@ -31,8 +32,11 @@ __all__ = [
     "Inbound",
     "Kind",
     "Message",
+    "Occurrence",
+    "OccurrenceState",
     "Received",
     "Report",
+    "Schedule",
     "Scope",
     "Status",
     "parse_id",
@@ -43,6 +47,7 @@ __all__ = [
 Instant = int  # milliseconds since 1970-01-01T00:00:00Z
 
 ANY_CHANNEL = "*"  # the queue of the usual route; "*name" is another route's, a channel's own queue bears its name
+PARKED = "-"  # the queue of those that wait for the one before them, see Message.order_key; nobody claims from it
 LOCAL_CLIENT = 0  # the operator at the machine itself, over the service's private socket
 
 
@@ -142,6 +147,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     cost: str | None = None  # decimal, as charged
     currency: str = ""
     windows: str | None = None  # hours that came with it or its key, see bridge.policy.timing.gates; None: none
+    order_key: str | None = None  # goes after the client's earlier ones with the same key; None: in no order
 
 
 def route_queue(message: Message) -> str:
@@ -265,6 +271,51 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     replaces: int | None = None  # the message whose place it takes
     in_reply_to: int | None = None
     note: str = ""
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that is placed again and again: a text, its recipients, and when (see bridge.policy.recurrence)."""
+
+    id: int
+    client: int
+    created_at: Instant
+    updated_at: Instant
+    rhythm: str  # as it was written
+    crons: tuple[str, ...] = ()  # what it means: cron expressions,
+    every: int | None = None  # or an interval in milliseconds
+    zone: str
+    start: Instant
+    recipients: tuple[str, ...]
+    orders: str  # JSON: what each of them gets, the fields of bridge.policy.admission.Order that are not usual
+    grace: int = 3_600_000  # milliseconds: this late it is still sent
+    name: str = ""
+    ends_at: Instant | None = None
+    most: int | None = None  # ends when so many were sent
+    exceptions: tuple[str, ...] = ()  # days in the zone, ISO
+    paused: bool = False
+    sent: int = 0  # occurrences sent
+    next_at: Instant | None = None  # None: paused, or there is none any more
+
+
+class OccurrenceState(StrEnum):
+    SENT = "sent"  # its messages were ordered in time
+    LATE = "late"  # ordered late, within the grace
+    SKIPPED = "skipped"  # missed by more than the grace
+    REFUSED = "refused"  # the order could not be taken
+
+
+class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
+    """One time at which a schedule ran, or should have."""
+
+    id: int
+    schedule: int
+    due_at: Instant
+    made_at: Instant
+    state: OccurrenceState
+    message: int | None = None  # its message where it is one,
+    batch: int | None = None  # its batch where there are several
+    count: int = 0  # of messages
+    reason: str = ""
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -135,7 +135,7 @@ ONLY_IN = {
     "litestar": ("bridge.api",),
     "uvicorn": ("bridge.api", "drivers.simulator.providers.hosting"),
     "sqlite3": ("bridge.store",),
-    "apscheduler": ("bridge.schedule",),
+    "apscheduler": ("bridge.policy.recurrence", "bridge.schedule"),
     "typer": ("bridge.cli",),
     "rich": ("bridge.cli",),
     "httpx": ("bridge.cli", "drivers.providers.http"),

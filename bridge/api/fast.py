@@ -23,7 +23,7 @@ from bridge.policy import numbers
 from bridge.policy.admission import Complaint, Order, Rejected, admit
 from bridge.store import View
 
-__all__ = ["BATCHES", "MESSAGES", "Lean", "lean_routes"]
+__all__ = ["BATCHES", "MESSAGES", "Lean", "lean_routes", "once_of"]
 
 Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
 Lean: TypeAlias = Callable[[Any, Receive, Caller], Awaitable[Answer]]  # ASGI scope, receive, caller
@@ -52,7 +52,7 @@ def lean_routes(parts: Parts) -> dict[str, Lean]:
         head = Head.of(scope["headers"])
         raw = await body.read(head, receive, parts.max_body)
         wanted = _ONE.decode(raw)
-        once = _once(head, MESSAGES, raw)
+        once = once_of(head, MESSAGES, raw)
         try:
             accepted = await parts.intake.accept(
                 order(wanted, wanted.to), caller.client, render=_render_message, once=once
@@ -67,7 +67,7 @@ def lean_routes(parts: Parts) -> dict[str, Lean]:
         raw = await body.read(head, receive, parts.max_body)
         batch = _MANY.decode(raw, before=lambda plain: _count_plain(plain, parts.max_recipients))
         _one_form(batch, parts.max_recipients)
-        once = _once(head, BATCHES, raw)
+        once = once_of(head, BATCHES, raw)
         try:
             orders = batch_orders(batch)
             if batch.to is not None:
@@ -112,7 +112,7 @@ def _accepted(path: str, accepted: Accepted) -> Answer:
 # --- Idempotency ------------------------------------------------------------------------------------------------------
 
 
-def _once(head: Head, path: str, raw: bytes) -> Once | None:
+def once_of(head: Head, path: str, raw: bytes) -> Once | None:
     """The canonical request is the path and the JSON with its keys sorted: spaces and order of fields do not matter."""
     key = head.idempotency_key
     if key is None:

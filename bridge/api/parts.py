@@ -8,6 +8,7 @@ import msgspec
 
 from bridge.model import ChannelSnapshot, Ids, Instant
 from bridge.outbound.intake import Intake
+from bridge.outbound.schedules import Schedules
 from bridge.policy.admission import Order
 from bridge.policy.routing import Candidate
 from bridge.store import Store
@@ -37,6 +38,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
     store: Store
     intake: Intake
+    schedules: Schedules
     ids: Ids
     now: Callable[[], Instant]
     random_bytes: Callable[[int], bytes]

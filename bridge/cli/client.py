@@ -147,6 +147,9 @@ class Client:
         headers = {"Idempotency-Key": once} if once else {}
         return self._ask("POST", path, json=body or {}, headers=headers, tries=_TRIES if once else 1)
 
+    def delete(self, path: str) -> Any:
+        return self._ask("DELETE", path, tries=1)
+
     def _ask(self, method: str, path: str, *, tries: int, **options: Any) -> Any:
         import httpx
 

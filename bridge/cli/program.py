@@ -22,6 +22,7 @@ from bridge.cli import (
     prove,
     providers,
     routes,
+    schedules,
     send,
     service,
     simulators,
@@ -109,6 +110,16 @@ program.add_typer(_provider, name="provider")
 _route = _group("Routes: where messages go.")
 _add(_route, routes.explain, "test")
 program.add_typer(_route, name="route")
+
+_schedule = _group("Recurring sends: a text again and again, by a rule.")
+_add(_schedule, schedules.add)
+_add(_schedule, schedules.ls)
+_add(_schedule, schedules.show)
+_add(_schedule, schedules.following, "next")
+_add(_schedule, schedules.pause)
+_add(_schedule, schedules.resume)
+_add(_schedule, schedules.remove, "rm")
+program.add_typer(_schedule, name="schedule")
 
 _key = _group("API keys.")
 _add(_key, keys.create)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from bridge.cli.exits import Exit, Stop
 
-__all__ = ["future", "past", "seconds"]
+__all__ = ["future", "past", "seconds", "shown_in"]
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(s|m|h|d)?")
 _UNITS = {None: 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -48,3 +48,11 @@ def _instant(typed: str | None, option: str, sign: int) -> str | None:
                 'Write "2026-01-31 08:00", "2026-01-31T08:00:00Z", or a duration such as "10m".',
             ) from None
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def shown_in(at: str, zone: str, *, day: bool = False) -> str:
+    """An instant of the API on the clocks of a zone. `day`: with the day's name."""
+    from bridge.policy.timing.zones import zone as known
+
+    local = datetime.fromisoformat(at).astimezone(known(zone))
+    return local.strftime(("%a " if day else "") + "%Y-%m-%d %H:%M" + (":%S" if local.second else ""))

@@ -14,7 +14,17 @@ from bridge.states import CANCELLABLE
 from bridge.store import Changes, Store
 from bridge.telemetry import Telemetry
 
-__all__ = ["Accepted", "Closed", "Conflict", "Intake", "NotCancellable", "Once"]
+__all__ = [
+    "Accepted",
+    "Closed",
+    "Conflict",
+    "Intake",
+    "NotCancellable",
+    "Once",
+    "idempotency",
+    "replay",
+    "with_concatenation",
+]
 
 
 ON_AIR = frozenset({AttemptState.ACCEPTED, AttemptState.ACCEPTED_LATE, AttemptState.IN_DOUBT, AttemptState.UNRESOLVED})
@@ -88,12 +98,12 @@ class Intake:
         message = admit(order, self.defaults, id=self._ids.next(), client=client, now=self._now())
 
         def work(changes: Changes) -> Accepted:
-            if once and (earlier := _replay(changes, client, once)):
+            if once and (earlier := replay(changes, client, once)):
                 return earlier
-            changes.add([_with_concatenation(changes, message)])
+            changes.add([with_concatenation(changes, message)])
             answer = render(message)
             if once:
-                changes.remember(_idempotency(client, once, answer, message.created_at))
+                changes.remember(idempotency(client, once, answer, message.created_at))
             return Accepted(answer=answer)
 
         accepted = await self._store.write(work)
@@ -128,13 +138,13 @@ class Intake:
         )
 
         def work(changes: Changes) -> Accepted:
-            if once and (earlier := _replay(changes, client, once)):
+            if once and (earlier := replay(changes, client, once)):
                 return earlier
-            changes.add([_with_concatenation(changes, m) for m in messages])
+            changes.add([with_concatenation(changes, m) for m in messages])
             changes.add_batch(batch)
             answer = render(batch, messages)
             if once:
-                changes.remember(_idempotency(client, once, answer, now))
+                changes.remember(idempotency(client, once, answer, now))
             return Accepted(answer=answer)
 
         accepted = await self._store.write(work)
@@ -178,7 +188,7 @@ class Intake:
             raise self.closed
 
 
-def _replay(changes: Changes, client: int, once: Once) -> Accepted | None:
+def replay(changes: Changes, client: int, once: Once) -> Accepted | None:
     earlier = changes.idempotent(client, once.key)
     if earlier is None:
         return None
@@ -187,11 +197,11 @@ def _replay(changes: Changes, client: int, once: Once) -> Accepted | None:
     return Accepted(answer=earlier.answer, replayed=True)
 
 
-def _idempotency(client: int, once: Once, answer: bytes, now: Instant) -> Idempotency:
+def idempotency(client: int, once: Once, answer: bytes, now: Instant) -> Idempotency:
     return Idempotency(client=client, key=once.key, digest=sha256(once.request).digest(), created_at=now, answer=answer)
 
 
-def _with_concatenation(changes: Changes, message: Message) -> Message:
+def with_concatenation(changes: Changes, message: Message) -> Message:
     if message.parts == 1:
         return message
     return msgspec.structs.replace(message, concatenation=changes.next_concatenation(message.to))

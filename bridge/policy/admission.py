@@ -152,7 +152,7 @@ def admit_all(
     ids: Iterable[int],
     client: int,
     now: Instant,
-    batch: int,
+    batch: int | None,
     hours: str | None = None,
     spread: Spread | None = None,
 ) -> list[Message]:

@@ -26,8 +26,10 @@ from bridge.model import (
     Inbound,
     Instant,
     Message,
+    Occurrence,
     Received,
     Report,
+    Schedule,
     Status,
 )
 from drivers.contract import Followed
@@ -151,6 +153,22 @@ class View(Protocol):
     def endpoint(self, id: int) -> Endpoint | None: ...
     def events(self, after: int, limit: int) -> list[Event]:
         """What was written for listeners since then, oldest first."""
+
+    def schedule(self, id: int) -> Schedule | None: ...
+    def schedules(self, *, client: int | None = None, before: int | None = None, limit: int = 50) -> list[Schedule]:
+        """Newest first."""
+
+    def schedules_due(self, now: Instant, limit: int) -> list[Schedule]:
+        """Those whose next occurrence has come, the earliest first."""
+
+    def next_schedule(self) -> Instant | None:
+        """The earliest next occurrence of all."""
+
+    def occurrences(self, schedule: int, *, before: Instant | None = None, limit: int = 50) -> list[Occurrence]:
+        """Newest first. `before`: due before this time."""
+
+    def last_occurrence(self, schedule: int) -> Instant | None:
+        """When the latest was due."""
 
     def keys(self) -> list[ApiKey]: ...
     def key_by_digest(self, digest: bytes) -> ApiKey | None: ...
@@ -287,6 +305,21 @@ class Changes(View, Protocol):
 
     def remove_endpoint(self, id: int) -> bool:
         """With all that it was to get."""
+
+    # schedules
+    def add_schedule(self, schedule: Schedule) -> None: ...
+    def change_schedule(self, schedule: Schedule) -> bool:
+        """All of it but its id. False: there is no such schedule."""
+
+    def remove_schedule(self, id: int) -> bool:
+        """With the memory of its occurrences; messages stay. False: there is no such schedule."""
+
+    def occur(self, schedule: Schedule, occurrence: Occurrence, next_at: Instant | None, *, sent: bool) -> bool:
+        """Take the schedule, as it was read, from this occurrence to the next. False: another work or node was first,
+        it was paused, changed or removed meanwhile, or it ran at this time before: then nothing may be sent."""
+
+    def forget_occurrences(self, before: Instant, limit: int) -> int:
+        """The oldest, made before this time."""
 
     # keys and housekeeping
     def add_key(self, key: ApiKey) -> None: ...

@@ -39,6 +39,7 @@ from bridge.store.rows import (
     REPORT,
     is_plain,
 )
+from bridge.store.schedules import ScheduleChanges
 from bridge.store.views import ABOVE_ALL, ACCESS, ATTEMPTS, INBOX, MESSAGES, QUEUE, REPEATS_FOR, SqlView
 
 __all__ = ["SqlChanges"]
@@ -73,7 +74,7 @@ _ATTEMPT_BEFORE = {
 _to_json = msgspec.json.Encoder().encode
 
 
-class SqlChanges(OutboxChanges, SqlView):
+class SqlChanges(OutboxChanges, ScheduleChanges, SqlView):
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], Instant]) -> None:
         super().__init__(connection, now)
         self._run_many = connection.executemany

@@ -17,7 +17,19 @@ import msgspec
 
 from bridge.endpoints import Delivery, Endpoint, Try
 from bridge.events import Event
-from bridge.model import ApiKey, Attempt, Batch, EventRow, Idempotency, Inbound, Message, Received, Report
+from bridge.model import (
+    ApiKey,
+    Attempt,
+    Batch,
+    EventRow,
+    Idempotency,
+    Inbound,
+    Message,
+    Occurrence,
+    Received,
+    Report,
+    Schedule,
+)
 
 __all__ = [
     "API_KEY",
@@ -29,9 +41,11 @@ __all__ = [
     "IDEMPOTENCY",
     "INBOUND",
     "MESSAGE",
+    "OCCURRENCE",
     "PLAIN_MESSAGE",
     "RECEIVED",
     "REPORT",
+    "SCHEDULE",
     "STORED_EVENT",
     "TABLES",
     "TRY",
@@ -114,6 +128,8 @@ ENDPOINT = Table(Endpoint, packed=frozenset({"recipients", "events", "channels",
 DELIVERY = Table(Delivery)
 TRY = Table(Try)
 STORED_EVENT = Table(Event, packed=frozenset({"data"}))
+SCHEDULE = Table(Schedule, packed=frozenset({"crons", "recipients", "exceptions"}))
+OCCURRENCE = Table(Occurrence)
 
 TABLES: dict[str, Table[Any]] = {
     "message": MESSAGE,
@@ -130,6 +146,8 @@ TABLES: dict[str, Table[Any]] = {
     "delivery": DELIVERY,
     "try": TRY,
     "stored_event": STORED_EVENT,
+    "schedule": SCHEDULE,
+    "occurrence": OCCURRENCE,
 }
 
 _LEFT_OUT = [f for f in msgspec.structs.fields(Message) if f.name not in PLAIN_MESSAGE.fields]

@@ -32,6 +32,7 @@ from bridge.store.rows import (
     RECEIVED,
     REPORT,
 )
+from bridge.store.schedules import ScheduleView
 from drivers.contract import Followed
 
 __all__ = ["SqlView"]
@@ -48,7 +49,7 @@ UNRESOLVED_FOR = 3 * 86_400_000  # a late report may still resolve a doubt that 
 REPEATS_FOR = 3_600_000  # a report of a delivery comes again within the hour, if at all
 
 
-class SqlView(OutboxView):
+class SqlView(OutboxView, ScheduleView):
     # messages
 
     def message(self, id: int) -> Message | None:

@@ -20,6 +20,7 @@ from bridge.api.parts import RouteTest
 from bridge.api.serve import HttpServer
 from bridge.model import ChannelSnapshot, Ids, Instant, Message
 from bridge.outbound.intake import Intake
+from bridge.outbound.schedules import Schedules
 from bridge.policy.admission import Defaults, Order
 from bridge.store.sqlite import SqliteStore, open_store
 from drivers.contract import Account, Call, Health, LinkState, Reply
@@ -134,6 +135,7 @@ async def service(
         parts = Parts(
             store=store,
             intake=intake,
+            schedules=Schedules(store, ids, clock.now, lambda: defaults),
             ids=ids,
             now=clock.now,
             random_bytes=os.urandom,

@@ -15,6 +15,7 @@ from bridge.api.channels import Channels
 from bridge.api.orders import BatchIn, OrderIn
 from bridge.api.problems import CATALOGUE, Problem
 from bridge.api.routetest import RouteOut, WayOut
+from bridge.api.schedules import OccurrenceOut, ScheduleIn, ScheduleOut
 from bridge.api.shapes import ChannelOut, InboundOut, KeyCreated, ModemOut, ReportOut
 from bridge.api.story import MessageDetail, PartStatus
 from bridge.model import AttemptState, Status
@@ -24,6 +25,7 @@ from .support import Service, run
 SHOWN = [
     *(MessageDetail, InboundOut, ChannelOut, ModemOut, KeyCreated, BatchIn, Problem, ReportOut),
     *(BalanceOut, QuoteOut, SenderOut, StatusOut, LookupOut, RouteOut, WayOut),
+    *(ScheduleIn, ScheduleOut, OccurrenceOut),
 ]
 MANUAL = (Path(bridge.__file__).parent / "manual" / "api.md").read_text(encoding="utf-8")
 
@@ -38,7 +40,7 @@ def openapi() -> dict[str, Any]:
 
 def test_every_route_is_in_the_manual_with_its_scope() -> None:
     text = openapi()
-    rows = re.findall(r"^\| `(GET|POST) (\S+)` \| (\w+)", MANUAL, re.MULTILINE)
+    rows = re.findall(r"^\| `(GET|POST|PATCH|DELETE) (\S+)` \| (\w+)", MANUAL, re.MULTILINE)
     wanted = []
     for path, methods in text["paths"].items():
         for method, operation in methods.items():
@@ -103,7 +105,7 @@ def test_the_openapi_text_names_request_and_answer_of_every_route() -> None:
             good = [status for status in operation["responses"] if status.startswith("2")]
             assert len(good) == 1
             assert operation["responses"][good[0]]["content"]
-            if method == "post" and not path.endswith(("/cancel", "/revoke", "/{secret}")):
+            if method == "post" and not path.endswith(("/cancel", "/revoke", "/pause", "/resume", "/{secret}")):
                 schema = operation["requestBody"]["content"]["application/json"]["schema"]
                 assert schema["$ref"].removeprefix("#/components/schemas/") in schemas
             for status, answer in operation["responses"].items():

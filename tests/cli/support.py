@@ -24,6 +24,7 @@ from bridge.cli import main
 from bridge.clock import wall
 from bridge.model import ChannelSnapshot, Ids, Inbound, Status, parse_id
 from bridge.outbound.intake import Intake
+from bridge.outbound.schedules import Schedules
 from bridge.policy import routing
 from bridge.policy.admission import Defaults, Order
 from bridge.store import Changes
@@ -114,6 +115,7 @@ class Service:
         parts = Parts(
             store=self.store,
             intake=Intake(self.store, defaults, self.ids, wall, wake=lambda: None),
+            schedules=Schedules(self.store, self.ids, wall, lambda: defaults),
             ids=self.ids,
             now=wall,
             random_bytes=os.urandom,

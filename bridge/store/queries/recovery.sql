@@ -24,4 +24,6 @@ FROM (
     UNION ALL SELECT max(id) FROM inbound
     UNION ALL SELECT max(id) FROM api_keys
     UNION ALL SELECT max(id) FROM endpoints
+    UNION ALL SELECT max(id) FROM schedules
+    UNION ALL SELECT max(id) FROM occurrences
 ) AS highest;

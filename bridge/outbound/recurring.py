@@ -1,0 +1,178 @@
+"""Occurrences of schedules become messages: each once, in one transaction with the step to the next. One timer on the
+earliest, no polling."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from zoneinfo import ZoneInfoNotFoundError
+
+import msgspec
+
+from bridge.model import Batch, Ids, Instant, Message, Occurrence, OccurrenceState, Schedule, show_id
+from bridge.outbound.intake import with_concatenation
+from bridge.policy.admission import Defaults, Order, Rejected, admit_all
+from bridge.policy.scheduling import Step, order_of, step
+from bridge.store import Changes, Store, StoreFull
+from bridge.telemetry import Telemetry
+
+__all__ = ["Recurring"]
+
+log = logging.getLogger("gsmbridge.recurring")
+
+AT_ONCE = 50  # schedules looked at in one go
+LONGEST_WAIT = 60.0  # seconds; the wall clock may be set, so a far time is looked at again
+FULL_DISK_WAIT = 1.0
+
+# What a schedule that was taken may come to later: its zone is gone from the system, its order is of an older version.
+UNREADABLE = (ZoneInfoNotFoundError, msgspec.ValidationError, msgspec.DecodeError, ValueError)
+
+
+class Recurring:
+    """`trusted()`: whether the wall clock is to be believed; while not, nothing runs. It wakes us when that changes."""
+
+    def __init__(
+        self,
+        store: Store,
+        ids: Ids,
+        now: Callable[[], Instant],
+        telemetry: Telemetry,
+        defaults: Callable[[], Defaults],
+        *,
+        trusted: Callable[[], bool],
+        wake_dispatch: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._ids = ids
+        self._now = now
+        self._telemetry = telemetry
+        self._defaults = defaults
+        self._trusted = trusted
+        self._wake_dispatch = wake_dispatch
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """A schedule was added or changed, or the clock was set."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                due = await self._turn()
+            except StoreFull as error:
+                log.error("disk_full detail=%s", error)
+                await asyncio.sleep(FULL_DISK_WAIT)
+                continue
+            await self._pause(due)
+
+    async def _turn(self) -> Instant | None:
+        """Everything that is due. Returns when the next one is."""
+        while self._trusted():
+            now = self._now()
+            due = await self._store.read(lambda view, now=now: view.schedules_due(now, AT_ONCE))  # type: ignore[misc]
+            if not due:
+                return await self._store.read(lambda view: view.next_schedule())
+            for schedule in due:
+                await self._occur(schedule, now)
+        return None
+
+    async def _occur(self, schedule: Schedule, now: Instant) -> None:
+        try:
+            coming = step(schedule, now)
+            order = order_of(schedule)
+        except UNREADABLE as error:
+            await self._stop(schedule, str(error))
+            return
+        messages: list[Message] = []
+        batch: Batch | None = None
+        if coming.state is not OccurrenceState.SKIPPED:
+            try:
+                messages, batch = self._messages(schedule, order, now)
+            except Rejected as rejected:
+                reason = f"the order could not be taken: {rejected}"
+                coming = msgspec.structs.replace(coming, state=OccurrenceState.REFUSED, reason=reason)
+        occurrence = self._occurrence(schedule, coming, messages, batch, now)
+
+        def work(changes: Changes) -> bool:
+            if not changes.occur(schedule, occurrence, coming.next_at, sent=bool(messages)):
+                return False
+            if messages:
+                changes.add([with_concatenation(changes, m) for m in messages])
+            if batch is not None:
+                changes.add_batch(batch)
+            return True
+
+        if await self._store.write(work):
+            self._tell(schedule, occurrence, messages)
+
+    def _messages(self, schedule: Schedule, order: Order, now: Instant) -> tuple[list[Message], Batch | None]:
+        """Raises `Rejected`: what could be ordered once may be refused later, when a channel or route is gone."""
+        several = len(schedule.recipients) > 1
+        batch_id = self._ids.next() if several else None
+        orders = [msgspec.structs.replace(order, to=to) for to in schedule.recipients]
+        ids = [self._ids.next() for _ in orders]
+        messages = admit_all(orders, self._defaults(), ids=ids, client=schedule.client, now=now, batch=batch_id)
+        if batch_id is None:
+            return messages, None
+        return messages, Batch(
+            id=batch_id,
+            client=schedule.client,
+            created_at=now,
+            first=messages[0].id,
+            last=messages[-1].id,
+            count=len(messages),
+            ref=order.ref,
+        )
+
+    def _occurrence(
+        self, schedule: Schedule, coming: Step, messages: list[Message], batch: Batch | None, now: Instant
+    ) -> Occurrence:
+        assert schedule.next_at is not None
+        return Occurrence(
+            id=self._ids.next(),
+            schedule=schedule.id,
+            due_at=schedule.next_at,
+            made_at=now,
+            state=coming.state,
+            message=messages[0].id if messages and batch is None else None,
+            batch=None if batch is None else batch.id,
+            count=len(messages),
+            reason=coming.reason,
+        )
+
+    async def _stop(self, schedule: Schedule, reason: str) -> None:
+        """It cannot be carried out any more: paused, and said, so that the others go on."""
+        paused = msgspec.structs.replace(schedule, paused=True, next_at=None, updated_at=schedule.updated_at + 1)
+        await self._store.write(lambda changes: changes.change_schedule(paused))
+        self._telemetry.notable(
+            "schedule_stopped", level=logging.ERROR, schedule=show_id("sch", schedule.id), reason=reason
+        )
+
+    def _tell(self, schedule: Schedule, occurrence: Occurrence, messages: list[Message]) -> None:
+        usual = occurrence.state is OccurrenceState.SENT
+        self._telemetry.notable(
+            f"occurrence_{occurrence.state}",
+            level=logging.INFO if usual else logging.WARNING,
+            schedule=show_id("sch", schedule.id),
+            occurrence=show_id("occ", occurrence.id),
+            messages=occurrence.count,
+            reason=occurrence.reason or None,
+        )
+        if messages:
+            self._wake_dispatch()
+            if self._telemetry.wanted:
+                for m in messages:
+                    self._telemetry.message(
+                        "accepted", message=show_id("msg", m.id), to=m.to, parts=m.parts, text=m.text
+                    )
+
+    async def _pause(self, due: Instant | None) -> None:
+        timer: asyncio.TimerHandle | None = None
+        if due is not None:
+            wait = min(LONGEST_WAIT, max(0.0, (due - self._now()) / 1000))
+            timer = asyncio.get_running_loop().call_later(wait, self._wake.set)
+        await self._wake.wait()
+        if timer is not None:
+            timer.cancel()
