@@ -11,6 +11,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from decimal import Decimal
 from random import Random
 from typing import cast
 
@@ -22,7 +23,7 @@ from bridge.api.parts import Parts, RouteTest
 from bridge.api.serve import HttpServer, ListenError
 from bridge.clock import machine_zone, wall
 from bridge.config import Modem, Provider, Settings
-from bridge.config.hours import timing
+from bridge.config.hours import hours, timing
 from bridge.inbound.receive import Receiver
 from bridge.model import ChannelSnapshot, Ids, Instant, Kind, show_id
 from bridge.opening import StateDirectoryError, open_database, windows
@@ -39,6 +40,7 @@ from bridge.outbound.recurring import Recurring
 from bridge.outbound.schedules import Schedules
 from bridge.policy import routing
 from bridge.policy.admission import MODEM_KINDS, Defaults, Order, admit
+from bridge.policy.prices import tariff
 from bridge.policy.timing import Timetable
 from bridge.schedule import Housekeeping
 from bridge.service_manager import notify
@@ -107,11 +109,13 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
         app = App(settings, store, telemetry, ids)
         _tell_recovery(app)
 
-        receiver = Receiver(store, ids, now, telemetry)
         routes = _routes(settings)
+        sticky = any(route.sticky for route in routes.values())
+        receiver = Receiver(store, ids, now, telemetry, sticky=sticky)
         defaults = _defaults(settings)
         holds = Holds(defaults.timetable)
-        dispatch = Dispatch(store, app.channels, now, telemetry, routes, settings.sending.route, holds)
+        tariffs = {id: tariff(prices) for id, prices in _prices(settings) if prices}
+        dispatch = Dispatch(store, app.channels, now, telemetry, routes, settings.sending.route, holds, tariffs)
         doubts = Doubts(store, app.channels, now, telemetry, rules, wake_dispatch=dispatch.wake)
         look_ups = LookUps(
             store, app.channels, now, telemetry, rules, wake_dispatch=dispatch.wake, others=dispatch.others
@@ -143,6 +147,7 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
             wake_dispatch=dispatch.wake,
             wake_doubts=wake_doubts,
             others=dispatch.others,
+            sticks=dispatch.sticks,
         )
         environment = registry.Environment(
             state_dir=settings.service.state_dir,
@@ -299,15 +304,28 @@ def _routes(settings: Settings) -> dict[str, routing.Route]:
     routes = dict(routing.READY_MADE)
     for r in settings.routes:
         rule = routing.Rule(
-            prefixes=r.prefixes, kinds=r.kinds, classes=r.classes, senders=r.senders, min_priority=r.min_priority
+            prefixes=r.prefixes,
+            kinds=r.kinds,
+            classes=r.classes,
+            senders=r.senders,
+            min_priority=r.min_priority,
+            keys=r.keys,
+            countries=r.countries,
+            times=hours(settings, r.times, machine_zone()) if r.times else None,
         )
-        shared = r.order == "least_load"
         routes[r.name] = routing.Route(
             name=r.name,
-            tiers=(r.channels,) if shared else tuple((channel,) for channel in r.channels),
+            tiers=tuple((channel,) for channel in r.channels) if r.order == "listed" else (r.channels,),
             rule=None if rule == routing.Rule() else rule,
+            by_price=r.order == "cheapest",
+            max_cost=r.max_cost,
+            sticky=r.sticky,
         )
     return routes
+
+
+def _prices(settings: Settings) -> list[tuple[str, dict[str, Decimal]]]:
+    return [(m.id, m.prices) for m in settings.modems] + [(p.id, p.prices) for p in settings.providers]
 
 
 def _provider_options(provider: Provider) -> object:
@@ -361,10 +379,11 @@ def _parts(app: App, intake: Intake, schedules: Schedules, dispatch: Dispatch, n
             return False, str(intake.closed)
         return (True, "") if app.ready else (False, "the service is starting")
 
-    def route(order: Order) -> RouteTest:
+    async def route(order: Order) -> RouteTest:
         """Raises `Rejected` for what would not be taken either."""
         message = admit(order, intake.defaults, id=0, client=0, now=now())
-        name, choice = dispatch.test(message)
+        known_by = await app.store.read(lambda v: v.known_by(message.to)) if dispatch.sticks(message) else None
+        name, choice = dispatch.test(message, known_by)
         return RouteTest(route=name, candidates=choice.candidates, refusals=choice.refusals)
 
     return Parts(

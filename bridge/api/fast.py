@@ -55,7 +55,7 @@ def lean_routes(parts: Parts) -> dict[str, Lean]:
         once = once_of(head, MESSAGES, raw)
         try:
             accepted = await parts.intake.accept(
-                order(wanted, wanted.to), caller.client, render=_render_message, once=once
+                order(wanted, wanted.to, caller.name), caller.client, render=_render_message, once=once
             )
         except (Rejected, Closed) as error:
             accepted = await _given_before(parts, caller, once, error)
@@ -69,7 +69,7 @@ def lean_routes(parts: Parts) -> dict[str, Lean]:
         _one_form(batch, parts.max_recipients)
         once = once_of(head, BATCHES, raw)
         try:
-            orders = batch_orders(batch)
+            orders = batch_orders(batch, caller.name)
             if batch.to is not None:
                 _check_shared(parts, orders)
             accepted = await parts.intake.accept_batch(

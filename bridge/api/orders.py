@@ -114,10 +114,11 @@ class BatchIn(Options, frozen=True, kw_only=True):
     messages: Annotated[list[OrderIn] | None, Meta(description="an array of messages, each with its recipient")] = None
 
 
-def order(given: Options, to: str) -> Order:
-    """What is asked for, for one recipient."""
+def order(given: Options, to: str, key: str = "") -> Order:
+    """What is asked for, for one recipient. `key`: the name of the key that asks."""
     return Order(
         to=to,
+        key=key,
         kind=given.kind or Kind.TEXT,
         text=given.text,
         data=given.data,
@@ -146,16 +147,16 @@ def order(given: Options, to: str) -> Order:
     )
 
 
-def batch_orders(batch: BatchIn) -> list[Order]:
+def batch_orders(batch: BatchIn, key: str = "") -> list[Order]:
     """One order a recipient. Exactly one of `to` and `messages` is set."""
     if batch.to is not None:
-        template = order(batch, "")
+        template = order(batch, "", key)
         return [msgspec.structs.replace(template, to=to) for to in batch.to]
     given = {name: value for name in _OPTIONS if (value := getattr(batch, name)) is not None}
     messages = batch.messages or []
     if not given:
-        return [order(message, message.to) for message in messages]
-    return [order(_with_defaults(message, given), message.to) for message in messages]
+        return [order(message, message.to, key) for message in messages]
+    return [order(_with_defaults(message, given), message.to, key) for message in messages]
 
 
 def instant(time: datetime) -> Instant:

@@ -51,4 +51,4 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     max_body: int = 16 << 20
     account: Callable[[str], Account | None] = _no_account
     called: Callable[[str, str, Call], Awaitable[Reply]] | None = None
-    route: Callable[[Order], RouteTest] | None = None
+    route: Callable[[Order], Awaitable[RouteTest]] | None = None

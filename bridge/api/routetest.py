@@ -57,7 +57,7 @@ async def post_test(request: AnyRequest, parts: PartsOf) -> RouteOut:
         raise Rejected([Complaint(at="to", code=number.code, detail=number.detail)])
     if wanted.text is None and wanted.kind in (None, Kind.TEXT, Kind.VOICE):
         wanted = msgspec.structs.replace(wanted, text="")
-    found = parts.route(order(wanted, number))
+    found = await parts.route(order(wanted, number))
     return RouteOut(
         route=found.route,
         candidates=[WayOut(channel=c.channel, tier=c.tier, reason=c.reason) for c in found.candidates],

@@ -294,6 +294,13 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             about="Hours in which this modem sends, on the clock of timing.zone. Without it always.",
         ),
         Setting(
+            name="prices",
+            read=read.prices,
+            sample='{ "+48" = "0.05", "*" = "0.20" }',
+            about="What a part costs by this modem, by beginning of the number; * is all others. For routes "
+            "that look at costs, see routing.md. All prices in one currency.",
+        ),
+        Setting(
             name="recording",
             read=read.duration(0, 86_400),
             default='"15m"',
@@ -348,6 +355,13 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             sample='["8-21"]',
             about="Hours in which this account is used, on the clock of timing.zone. Without it always.",
         ),
+        Setting(
+            name="prices",
+            read=read.prices,
+            sample='{ "+48" = "0.05", "*" = "0.20" }',
+            about="What a part costs by this account, by beginning of the number; * is all others. For routes "
+            "that look at costs, see routing.md. All prices in one currency.",
+        ),
     ),
     "route": _declare(
         Setting(
@@ -364,9 +378,23 @@ TABLES: Mapping[str, dict[str, Setting]] = {
         ),
         Setting(
             name="order",
-            read=read.choice("listed", "least_load"),
+            read=read.choice("listed", "least_load", "cheapest"),
             default='"listed"',
-            about="Which of them is taken: the first in the list that can, or the least loaded.",
+            about="Which of them is taken: the first in the list that can, the least loaded, or the cheapest by "
+            "`prices`.",
+        ),
+        Setting(
+            name="sticky",
+            read=read.boolean,
+            default="false",
+            about="The channel that last sent to a person, or received from them, comes before all others while it can "
+            "send, so that replies reach the same SIM.",
+        ),
+        Setting(
+            name="max_cost",
+            read=read.money,
+            sample='"0.50"',
+            about="A channel by which the whole message would cost more is not used, nor one of unknown price.",
         ),
         Setting(
             name="prefixes",
@@ -397,6 +425,24 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             read=read.integer(-128, 127),
             sample="100",
             about="For messages of this priority and above.",
+        ),
+        Setting(
+            name="keys",
+            read=read.each(read.name("name of an API key"), '["crm"]'),
+            sample='["crm"]',
+            about="For orders made with these API keys.",
+        ),
+        Setting(
+            name="countries",
+            read=read.each(read.region, '["PL"]'),
+            sample='["PL", "CZ"]',
+            about="For recipients whose number is of these countries (ISO 3166).",
+        ),
+        Setting(
+            name="times",
+            read=read.each(read.window, '["mon-fri 8-16"]'),
+            sample='["mon-fri 8-16"]',
+            about="For messages that are due in these hours, on the clock of timing.zone; see timing.md.",
         ),
         Setting(
             name="windows",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bridge.config.settings import GROUPS, Settings
 from bridge.policy.timing import Hours, Timing, Window, holidays_of, next_open, parse_holiday, parse_window
 
-__all__ = ["never_open", "timing"]
+__all__ = ["hours", "never_open", "timing"]
 
 
 def timing(settings: Settings, ways: dict[str, tuple[str, ...]] | None = None, zone: str = "UTC") -> Timing:
@@ -28,6 +28,12 @@ def timing(settings: Settings, ways: dict[str, tuple[str, ...]] | None = None, z
         },
         usual=settings.sending.route,
     )
+
+
+def hours(settings: Settings, windows: tuple[str, ...], zone: str) -> Hours:
+    """Windows of a rule, on the service's own clock."""
+    told = timing(settings, zone=zone)
+    return Hours(windows=_windows(windows), zone=told.zone, holidays=told.holidays)
 
 
 def never_open(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ import difflib
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from bridge.model import DoubtPolicy, Kind
@@ -293,6 +294,24 @@ def smsc(value: object) -> str:
 
 def zone(value: object) -> str:
     return zone_name(_text(value, 'a time zone such as "Europe/Warsaw"'))
+
+
+def money(value: object) -> Decimal:
+    """A sum in the one currency of all prices; written as text, since 0.1 has no exact floating form."""
+    text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    try:
+        sum = Decimal(text) if isinstance(text, str) else None
+    except InvalidOperation:
+        sum = None
+    if sum is None or not sum.is_finite() or not 0 <= sum <= 1_000_000:
+        raise ValueError(f'{says(value)} is no price; give a number such as "0.05"')
+    return sum
+
+
+def prices(value: object) -> dict[str, Decimal]:
+    if not isinstance(value, dict) or not 1 <= len(value) <= _MOST_LISTED:
+        raise ValueError(f'{says(value)} is no table of prices such as {{ "+48" = "0.05", "*" = "0.20" }}')
+    return {key if key == "*" else prefix(key): money(price) for key, price in value.items()}
 
 
 def window(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
@@ -32,7 +33,7 @@ __all__ = [
 DEFAULT_STATE_DIR = Path("/var/lib/gsmbridge")
 SOCKET_NAME = "gsmbridge.sock"
 GROUPS = ("modems", "providers")  # names that stand for channels in a route
-READY_MADE = ("modem-first", "cloud-first", "modems-only", "clouds-only")  # routes that need no table
+READY_MADE = ("modem-first", "cloud-first", "modems-only", "clouds-only", "cheapest")  # routes that need no table
 
 
 class Secret:
@@ -125,6 +126,7 @@ class Modem(msgspec.Struct, frozen=True, kw_only=True):
     result_timeout: float | None = None  # seconds; None: the profile's
     trace: bool = False
     windows: tuple[str, ...] = ()
+    prices: dict[str, Decimal] = msgspec.field(default_factory=dict)  # of a part, by beginning of the number
     recording: float = 900.0  # seconds; 0: none
     repair: bool = True
     power_command: tuple[str, ...] = ()
@@ -139,6 +141,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, object] = msgspec.field(default_factory=dict)
     callback_secret: Secret | None = None
     windows: tuple[str, ...] = ()
+    prices: dict[str, Decimal] = msgspec.field(default_factory=dict)
 
     def __repr__(self) -> str:
         """No options: among them are secrets."""
@@ -154,12 +157,17 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     channels: tuple[str, ...]
-    order: str = "listed"  # or "least_load"
+    order: str = "listed"  # or "least_load", "cheapest"
+    sticky: bool = False  # the channel that the recipient knows comes first
+    max_cost: Decimal | None = None  # of a whole message
     prefixes: tuple[str, ...] = ()  # of the recipient's number, "+48"
     kinds: tuple[str, ...] = ()
     classes: tuple[int, ...] = ()
     senders: tuple[str, ...] = ()
     min_priority: int | None = None
+    keys: tuple[str, ...] = ()  # names of API keys
+    countries: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()  # windows in which the message is due
     windows: tuple[str, ...] = ()  # not a rule: when its messages may go
 
 

@@ -21,17 +21,28 @@ GIVE_UP_AT_ONCE = 100
 
 
 class Receiver:
-    def __init__(self, store: Store, ids: Ids, now: Callable[[], Instant], telemetry: Telemetry) -> None:
+    def __init__(
+        self, store: Store, ids: Ids, now: Callable[[], Instant], telemetry: Telemetry, *, sticky: bool = False
+    ) -> None:
+        """`sticky`: some route wants to know by which channel a person knows us."""
         self._store = store
         self._ids = ids
         self._now = now
         self._telemetry = telemetry
+        self._sticky = sticky
 
     async def receive(self, channel: str, incoming: Incoming) -> None:
         now = self._now()
         row = _row(incoming, channel, self._ids.next(), now)
         id = self._ids.next()
-        published = await self._store.write(lambda c: _take(c, incoming, row, id, now))
+
+        def work(changes: Changes) -> Inbound | None:
+            taken = _take(changes, incoming, row, id, now)
+            if taken is not None and self._sticky:
+                changes.stick(taken.sender, channel, now)
+            return taken
+
+        published = await self._store.write(work)
         if published is not None:
             self._telemetry.message(
                 "received",

@@ -153,4 +153,4 @@ class BulkChannel(Channel):
     def _around(self, message: Message, outcome: Outcome) -> settle.Surroundings:
         turned_down = isinstance(outcome, NotSent | Refused)
         others = self._bridge.others(self.id, message) if turned_down else frozenset[str]()
-        return settle.Surroundings(channel=self.id, others=others)
+        return settle.Surroundings(channel=self.id, others=others, sticks=self._bridge.sticks(message))

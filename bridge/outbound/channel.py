@@ -69,6 +69,7 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     wake_dispatch: Callable[[], None]
     wake_doubts: Callable[[], None]
     others: Callable[[str, Message], frozenset[str]]  # the channels beside this one that could send it now
+    sticks: Callable[[Message], bool]  # its route wants to know which channel sent it
 
 
 class Armed(msgspec.Struct, frozen=True, kw_only=True):
@@ -276,7 +277,7 @@ class Channel:
             following = self.backlog.popleft() if self.backlog and self.fit else None
         goes_on = following is not None and self.fit and following.sim == self.sim
         others = self._bridge.others(self.id, message) if isinstance(error, NotSent | Refused) else frozenset()
-        around = settle.Surroundings(channel=self.id, others=others)
+        around = settle.Surroundings(channel=self.id, others=others, sticks=self._bridge.sticks(message))
         rules = self._bridge.rules
         next_armed: Armed | None = None
         taken: reports.Taken | None = None

@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from bridge.model import ANY_CHANNEL, Attempt, AttemptState, Instant, Message, Status, show_id
+from bridge.model import ANY_CHANNEL, Attempt, AttemptState, Instant, Message, Status, route_queue, show_id
 from bridge.outbound import settle
 from bridge.outbound.channel import Channel
 from bridge.outbound.holds import OUTSIDE_HOURS, Holds
 from bridge.outbound.job import done, taken_back
 from bridge.outbound.samesim import keep_to_sim
 from bridge.policy.admission import MODEM_KINDS
+from bridge.policy.prices import Tariff
 from bridge.policy.routing import ChannelFacts, ChannelKind, Choice, MessageFacts, Route, best_now, choose
 from bridge.policy.stranded import Fail, Follow, Later
 from bridge.policy.timing import PASSES
@@ -35,6 +36,7 @@ FULL_DISK_WAIT = 1.0
 NO_WAY_WAIT = 1.0  # before what no channel could take is looked at again
 TRIED = frozenset({AttemptState.REFUSED_SAFE, AttemptState.REFUSED_LATE, AttemptState.UNRESOLVED})
 CARRIED = frozenset(kind.value for kind in MODEM_KINDS)
+NO_TARIFF = Tariff()
 RESCUED = 500  # looked at in one go
 
 
@@ -42,6 +44,7 @@ class _Taken(msgspec.Struct, frozen=True, kw_only=True):
     message: Message
     queue: str  # it was claimed from
     earlier: tuple[Attempt, ...]
+    known_by: str | None = None
 
 
 class _Claimed(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,11 +65,13 @@ class Dispatch:
         routes: Mapping[str, Route],
         usual: str,
         holds: Holds,
+        tariffs: Mapping[str, Tariff],
     ) -> None:
         """`routes` by name, in the order in which their rules are asked. `usual`: the one for all other messages."""
         self._routes = routes
         self._usual = usual
         self._holds = holds
+        self._tariffs = tariffs  # by channel
         self._store = store
         self._channels = channels
         self._now = now
@@ -80,7 +85,7 @@ class Dispatch:
 
     def others(self, channel: str, message: Message) -> frozenset[str]:
         """The channels beside this one that could send the message now."""
-        choice = self._choose(_facts(message, ()), self._channel_facts(self._shut_for(message)))
+        choice = self._choose(self._facts(message), self._channel_facts(self._shut_for(message)))
         return frozenset(c.channel for c in choice.candidates) - {channel}
 
     async def run(self) -> None:
@@ -104,11 +109,15 @@ class Dispatch:
         policy allows it. Returns how many moved."""
         now = self._now()
         out = {c.id for c in self._channels.values() if c.out_since is not None and now - c.out_since >= patience}
+        down = {c.id for c in self._channels.values() if not c.fit} - out
 
         def work(changes: Changes) -> int:
             moved = 0
             for channel in changes.queues():
                 # Also the queue of a channel that is no longer configured.
+                if channel in down:
+                    moved += self._free(changes, channel, now)
+                    continue
                 if channel not in out and (channel in self._channels or channel.startswith(ANY_CHANNEL)):
                     continue
                 for message in changes.claim(channel, now, RESCUED):
@@ -120,6 +129,16 @@ class Dispatch:
         if moved:
             self._telemetry.notable("stranded_moved", level=logging.WARNING, messages=moved)
             self.wake()
+        return moved
+
+    def _free(self, changes: Changes, channel: str, now: Instant) -> int:
+        """Messages that wait for a channel only because it was their first choice when it was busy, and now is out."""
+        moved = 0
+        for message in changes.claim(channel, now, RESCUED):
+            first_choice = message.channel is None and not (message.code or message.tries)
+            free = first_choice and bool(self.others(channel, message))
+            changes.release(message.id, route_queue(message) if free else channel, message.due_at)
+            moved += free
         return moved
 
     def _claim(self, changes: Changes, room: dict[str, int]) -> _Claimed:
@@ -159,7 +178,8 @@ class Dispatch:
                 if kept is not None:
                     kept_to_sim.append((message.id, kept))
                     continue
-            live.append(_Taken(message=message, queue=queue, earlier=tuple(earlier)))
+            known_by = changes.known_by(message.to) if self._route_of(message).sticky else None
+            live.append(_Taken(message=message, queue=queue, earlier=tuple(earlier), known_by=known_by))
         due = changes.next_due(waiting, now)
         return _Claimed(messages=live, expired=expired, held=held, kept_to_sim=kept_to_sim, next_due=due)
 
@@ -169,6 +189,10 @@ class Dispatch:
         if not queue.startswith(ANY_CHANNEL):
             return room.get(queue, 0)
         route = self._routes.get(queue.removeprefix(ANY_CHANNEL)) or self._routes[self._usual]
+        if (
+            route.personal
+        ):  # the first tier is another for each person; who must wait for it waits in that channel's queue
+            return sum(room.values())
         fit = choose(MessageFacts(), self._channel_facts(shut), route).candidates
         if not fit and shut:  # all are outside their hours: alarms go, the others learn until when they wait
             fit = choose(MessageFacts(), self._channel_facts(), route).candidates
@@ -196,7 +220,7 @@ class Dispatch:
                 # Bound to this SIM: asked for, the rest of its parts, or sent again there first.
                 target, otherwise = taken.queue if rooms.get(taken.queue) else None, taken.queue
             else:
-                asked = _facts(taken.message, taken.earlier)
+                asked = self._facts(taken.message, taken.earlier, taken.known_by)
                 seen = facts if asked.priority < PASSES else every
                 choice = choices.get(asked) or choices.setdefault(asked, self._choose(asked, seen))
                 target = best_now(choice, loads, rooms)
@@ -223,17 +247,40 @@ class Dispatch:
             await self._store.write(put_back)
             asyncio.get_running_loop().call_later(NO_WAY_WAIT, self.wake)
 
-    def test(self, message: Message) -> tuple[str | None, Choice]:
+    def test(self, message: Message, known_by: str | None = None) -> tuple[str | None, Choice]:
         """Where such a message would go now: the route's name (None: it names its channel) and the choice."""
         name = None if message.channel else message.route or self._usual
-        return name, self._choose(_facts(message, ()), self._channel_facts(self._shut_for(message)))
+        return name, self._choose(self._facts(message, known_by=known_by), self._channel_facts(self._shut_for(message)))
+
+    def sticks(self, message: Message) -> bool:
+        """Its route wants to know which channel sent it."""
+        return self._route_of(message).sticky
 
     def _shut_for(self, message: Message) -> frozenset[str]:
         return frozenset() if message.priority >= PASSES else self._holds.shut(self._now())
 
     def _choose(self, message: MessageFacts, facts: list[ChannelFacts]) -> Choice:
-        route = self._routes.get(message.route or self._usual) or self._routes[self._usual]
-        return choose(message, facts, None if message.channel else route)
+        return choose(message, facts, None if message.channel else self._route_of(message))
+
+    def _route_of(self, message: Message | MessageFacts) -> Route:
+        return self._routes.get(message.route or self._usual) or self._routes[self._usual]
+
+    def _facts(self, m: Message, earlier: Sequence[Attempt] = (), known_by: str | None = None) -> MessageFacts:
+        """Without the number, where the route does not look at it: so most messages of a claim share one choice."""
+        route = self._route_of(m)
+        return MessageFacts(
+            to=m.to if route.personal else "",
+            parts=m.parts if route.personal else 1,
+            known_by=known_by,
+            kind=m.kind,
+            message_class=m.message_class,
+            sender=m.sender,
+            priority=m.priority,
+            route=m.route,
+            channel=m.channel,
+            refused_by=frozenset(a.channel for a in earlier if a.state is AttemptState.REFUSED_FINAL or taken_back(a)),
+            tried=frozenset(a.channel for a in earlier if a.state in TRIED),
+        )
 
     def _channel_facts(self, shut: frozenset[str] = frozenset()) -> list[ChannelFacts]:
         """`shut`: channels outside their hours."""
@@ -247,6 +294,7 @@ class Dispatch:
                 reason=OUTSIDE_HOURS if c.id in shut else c.code,
                 kind=ChannelKind.MODEM if c.takes is Takes.PART else ChannelKind.PROVIDER,
                 carries=CARRIED if c.takes is Takes.PART else None,
+                tariff=self._tariffs.get(c.id, NO_TARIFF),
             )
             for c in self._channels.values()
         ]
@@ -258,17 +306,3 @@ class Dispatch:
         if due is not None:
             wait = min(LONGEST_WAIT, max(0.0, (due - self._now()) / 1000))
             self._timer = asyncio.get_running_loop().call_later(wait, self.wake)
-
-
-def _facts(m: Message, earlier: Sequence[Attempt]) -> MessageFacts:
-    """Without the number: the rules were asked when it was accepted."""
-    return MessageFacts(
-        kind=m.kind,
-        message_class=m.message_class,
-        sender=m.sender,
-        priority=m.priority,
-        route=m.route,
-        channel=m.channel,
-        refused_by=frozenset(a.channel for a in earlier if a.state is AttemptState.REFUSED_FINAL or taken_back(a)),
-        tried=frozenset(a.channel for a in earlier if a.state in TRIED),
-    )

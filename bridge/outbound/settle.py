@@ -48,6 +48,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
     channel: str
     others: frozenset[str] = frozenset()  # other channels that could send now
+    sticks: bool = False  # the route wants to know which channel sent it
 
 
 def end(
@@ -63,6 +64,8 @@ def end(
 ) -> Attempt | None:
     """Whatever a submission came back with. Returns the attempt as it is now when reports may be for it."""
     if isinstance(outcome, Receipt):
+        if around.sticks:
+            changes.stick(message.to, around.channel, now)
         return accept(changes, message, attempt, outcome, now, last=last)
     if isinstance(outcome, NotSent | Refused):
         earlier = changes.attempts(message.id)

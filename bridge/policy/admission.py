@@ -56,6 +56,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     encoding: Encoding | None = None  # None: GSM-7 where it fits, else UCS-2
     wide_reference: bool = False  # 16-bit concatenation
     ref: str | None = None
+    key: str = ""  # name of the API key that orders it; routes may ask
     sender: str | None = None
     message_class: int | None = None
     report: bool | None = None
@@ -255,7 +256,7 @@ def _addressed(
     if isinstance(number, str) and isinstance(draft, Message):
         message = msgspec.structs.replace(draft, id=id, to=number)
         if defaults.rules or message.route is not None:
-            message = _routed(message, defaults.rules)
+            message = _routed(message, defaults.rules, order.key)
         if not (offset or message.windows or defaults.timetable.any):
             return message
         placed = place(
@@ -313,7 +314,7 @@ def _content(order: Order) -> Body:
     return Body(text=order.text, data=None, udh=header, encoding=plan.encoding, plan=plan)
 
 
-def _routed(message: Message, rules: Sequence[Route]) -> Message:
+def _routed(message: Message, rules: Sequence[Route], key: str) -> Message:
     """The first route whose rule fits, unless the client named a route or a channel."""
     if message.route is None and message.channel is None:
         facts = MessageFacts(
@@ -322,6 +323,8 @@ def _routed(message: Message, rules: Sequence[Route]) -> Message:
             message_class=message.message_class,
             sender=message.sender,
             priority=message.priority,
+            key=key,
+            due_at=message.due_at,
         )
         name = next((r.name for r in rules if r.rule is not None and r.rule.fits(facts)), None)
         message = message if name is None else msgspec.structs.replace(message, route=name)

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 import msgspec
 import phonenumbers
 from phonenumbers import PhoneMetadata
 
-__all__ = ["NoNumber", "normal", "sender_problem"]
+__all__ = ["NoNumber", "country", "normal", "sender_problem"]
 
 _SHORT = re.compile(r"[0-9*#]{2,6}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -81,6 +81,18 @@ def sender_problem(sender: str) -> str | None:
         f"{_shown(sender)} is no legal sender; a number such as +48600700800, a short code, "
         "or a name of 1 to 11 letters, digits and spaces"
     )
+
+
+@lru_cache(maxsize=4096)
+def country(number: str) -> str:
+    """ISO 3166 of a number in E.164; "" for short codes and numbers of no country."""
+    if not number.startswith("+"):
+        return ""
+    try:
+        region = phonenumbers.region_code_for_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return ""
+    return region if region is not None and len(region) == 2 else ""
 
 
 def _parsed(spelling: str, region: str | None, typed: str) -> str | NoNumber:

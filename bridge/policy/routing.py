@@ -7,11 +7,15 @@ one before can take the message. Rules pick the route of a message that names no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
-from bridge.model import Kind
+from bridge.model import Instant, Kind
+from bridge.policy.numbers import country
+from bridge.policy.prices import Tariff
+from bridge.policy.timing import Hours, next_open
 
 __all__ = [
     "READY_MADE",
@@ -33,6 +37,8 @@ class ChannelKind(StrEnum):
 
 
 MODEMS, PROVIDERS = "modems", "providers"  # groups that a route may name
+_FREE = Decimal(0)
+_Rank = tuple[bool, bool, int, bool, Decimal]  # tried before, not known, tier, price unknown, price
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +49,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     classes: tuple[int, ...] = ()
     senders: tuple[str, ...] = ()
     min_priority: int | None = None
+    keys: tuple[str, ...] = ()  # names of API keys
+    countries: tuple[str, ...] = ()  # ISO 3166, of the recipient's number
+    times: Hours | None = None  # in which the message is due
 
     def fits(self, message: MessageFacts) -> bool:
         return (
@@ -51,15 +60,28 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
             and (not self.classes or message.message_class in self.classes)
             and (not self.senders or message.sender in self.senders)
             and (self.min_priority is None or message.priority >= self.min_priority)
+            and (not self.keys or message.key in self.keys)
+            and (not self.countries or country(message.to) in self.countries)
+            and (self.times is None or next_open((self.times,), message.due_at) == message.due_at)
         )
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """`tiers`: names of channels, or the groups "modems" and "providers". `rule` None: used only by name."""
+    """`tiers`: names of channels, or the groups "modems" and "providers". `rule` None: used only by name. `by_price`:
+    within a tier the cheapest comes first. `max_cost`: what a whole message may cost at most. `sticky`: the channel
+    that a person knows us by comes before all others."""
 
     name: str
     tiers: tuple[tuple[str, ...], ...]
     rule: Rule | None = None
+    by_price: bool = False
+    max_cost: Decimal | None = None
+    sticky: bool = False
+
+    @property
+    def personal(self) -> bool:
+        """The choice depends on the recipient, not only on what kind of message it is."""
+        return self.by_price or self.sticky or self.max_cost is not None
 
 
 READY_MADE = {
@@ -67,6 +89,7 @@ READY_MADE = {
     "cloud-first": Route(name="cloud-first", tiers=((PROVIDERS,), (MODEMS,))),
     "modems-only": Route(name="modems-only", tiers=((MODEMS,),)),
     "clouds-only": Route(name="clouds-only", tiers=((PROVIDERS,),)),
+    "cheapest": Route(name="cheapest", tiers=((MODEMS, PROVIDERS),), by_price=True),
 }
 
 
@@ -79,6 +102,7 @@ class ChannelFacts(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""  # why it is not up
     kind: ChannelKind = ChannelKind.MODEM
     carries: frozenset[str] | None = None  # kinds of message; None = the driver itself says what it cannot express
+    tariff: Tariff = Tariff()
 
 
 class MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +115,11 @@ class MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
     channel: str | None = None  # asked for
     refused_by: frozenset[str] = frozenset()  # said a definite no
     tried: frozenset[str] = frozenset()  # could not send it lately
+    parts: int = 1
+    known_by: str | None = None  # the channel that last sent to this person or received from them
+    # For rules, when it is accepted:
+    key: str = ""  # name of the API key that orders it
+    due_at: Instant = 0
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,14 +150,16 @@ def best_now(choice: Choice, loads: Mapping[str, int], rooms: Mapping[str, int])
 
 
 def choose(message: MessageFacts, channels: Sequence[ChannelFacts], route: Route | None = None) -> Choice:
-    """By tier of the route, untried channels first, then the least loaded; ties by name, so that the choice can be
-    foretold. `route` None: all channels share the load."""
-    candidates: list[tuple[bool, int, int, str, str]] = []
+    """By tier of the route, untried channels first, then the cheapest where the route says so, then the least loaded;
+    ties by name, so that the choice can be foretold. `route` None: all channels share the load."""
+    candidates: list[tuple[_Rank, int, str, str]] = []
     refusals: list[Candidate] = []
+    personal = route is not None and route.personal
     for c in channels:
         tier = 0 if route is None else _tier(c, route)
         if message.channel is not None:
             tier = 0 if c.id == message.channel else None
+        cost = _cost(c, message) if personal else None
         if message.channel is not None and tier is None:
             reason = f"the client asked for {message.channel}"
         elif tier is None:
@@ -141,20 +172,32 @@ def choose(message: MessageFacts, channels: Sequence[ChannelFacts], route: Route
             reason = c.reason or "it is not up"
         elif c.paused:
             reason = c.reason or "it is paused"
+        elif route is not None and route.max_cost is not None and (cost is None or cost > route.max_cost):
+            reason = f"it costs {'an unknown sum' if cost is None else cost}, the route allows {route.max_cost}"
         else:
             tried = c.id in message.tried
+            known = personal and route is not None and route.sticky and c.id == message.known_by
+            priced = route is not None and route.by_price
+            rank = (tried, not known, tier, priced and cost is None, cost or _FREE if priced else _FREE)
             told = f"load {c.load}" + (", tried before" if tried else "")
-            candidates.append((tried, tier, c.load, c.id, told if route is None else f"tier {tier + 1}, {told}"))
+            if priced:
+                told = f"{'price not known' if cost is None else f'costs {cost}'}, {told}"
+            if known:
+                told = f"the recipient knows it, {told}"
+            candidates.append((rank, c.load, c.id, told if route is None else f"tier {tier + 1}, {told}"))
             continue
         refusals.append(Candidate(channel=c.id, reason=reason))
     candidates.sort()
-    order = {key: rank for rank, key in enumerate(sorted({(tried, tier) for tried, tier, *_ in candidates}))}
+    order = {rank: place for place, rank in enumerate(sorted({rank for rank, *_ in candidates}))}
     return Choice(
-        candidates=tuple(
-            Candidate(channel=id, reason=reason, tier=order[tried, tier]) for tried, tier, _, id, reason in candidates
-        ),
+        candidates=tuple(Candidate(channel=id, reason=reason, tier=order[rank]) for rank, _, id, reason in candidates),
         refusals=tuple(refusals),
     )
+
+
+def _cost(channel: ChannelFacts, message: MessageFacts) -> Decimal | None:
+    price = channel.tariff.of(message.to)
+    return None if price is None else price * message.parts
 
 
 def _tier(channel: ChannelFacts, route: Route) -> int | None:

@@ -170,6 +170,9 @@ class View(Protocol):
     def last_occurrence(self, schedule: int) -> Instant | None:
         """When the latest was due."""
 
+    def known_by(self, recipient: str) -> str | None:
+        """The channel that last sent to this person or received from them, where a sticky route wrote it down."""
+
     def keys(self) -> list[ApiKey]: ...
     def key_by_digest(self, digest: bytes) -> ApiKey | None: ...
     def idempotent(self, client: int, key: str) -> Idempotency | None: ...
@@ -320,6 +323,9 @@ class Changes(View, Protocol):
 
     def forget_occurrences(self, before: Instant, limit: int) -> int:
         """The oldest, made before this time."""
+
+    def stick(self, recipient: str, channel: str, now: Instant) -> None:
+        """From now on this person knows us by that channel."""
 
     # keys and housekeeping
     def add_key(self, key: ApiKey) -> None: ...

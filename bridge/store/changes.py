@@ -27,6 +27,7 @@ from bridge.model import (
     Status,
 )
 from bridge.states import ATTEMPT_MOVES, MOVES, WAITING
+from bridge.store.affinity import AffinityChanges
 from bridge.store.outbox import OutboxChanges
 from bridge.store.rows import (
     API_KEY,
@@ -74,7 +75,7 @@ _ATTEMPT_BEFORE = {
 _to_json = msgspec.json.Encoder().encode
 
 
-class SqlChanges(OutboxChanges, ScheduleChanges, SqlView):
+class SqlChanges(AffinityChanges, OutboxChanges, ScheduleChanges, SqlView):
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], Instant]) -> None:
         super().__init__(connection, now)
         self._run_many = connection.executemany

@@ -19,6 +19,7 @@ from bridge.model import (
     show_id,
 )
 from bridge.store import MessageFilter
+from bridge.store.affinity import AffinityView
 from bridge.store.outbox import OutboxView
 from bridge.store.queries import load
 from bridge.store.rows import (
@@ -49,7 +50,7 @@ UNRESOLVED_FOR = 3 * 86_400_000  # a late report may still resolve a doubt that 
 REPEATS_FOR = 3_600_000  # a report of a delivery comes again within the hour, if at all
 
 
-class SqlView(OutboxView, ScheduleView):
+class SqlView(AffinityView, OutboxView, ScheduleView):
     # messages
 
     def message(self, id: int) -> Message | None:

@@ -114,7 +114,7 @@ async def service(
     max_pages: int | None = None,
     account: Callable[[str], Account | None] = lambda id: None,
     called: Callable[[str, str, Call], Awaitable[Reply]] | None = None,
-    route: Callable[[Order], RouteTest] | None = None,
+    route: Callable[[Order], Awaitable[RouteTest]] | None = None,
 ) -> AsyncIterator[Service]:
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:

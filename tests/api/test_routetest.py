@@ -19,7 +19,7 @@ CHANNELS = (
 )
 
 
-def route(order: Order) -> RouteTest:
+async def route(order: Order) -> RouteTest:
     facts = routing.MessageFacts(to=order.to, kind=order.kind, priority=order.priority, route=order.route)
     picked = routing.READY_MADE[order.route or "modem-first"]
     choice = routing.choose(facts, CHANNELS, picked)

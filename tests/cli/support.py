@@ -203,7 +203,7 @@ class _Up:
         return await asyncio.wait_for(self._said, 20)
 
 
-def _route(order: Order) -> RouteTest:
+async def _route(order: Order) -> RouteTest:
     """As the service does it, over channels that stand still."""
     facts = routing.MessageFacts(to=order.to, kind=order.kind, channel=order.channel, priority=order.priority)
     route = routing.READY_MADE[order.route or "modem-first"]

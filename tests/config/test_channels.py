@@ -55,7 +55,7 @@ def problems(text: str) -> list[Problem]:
 def test_an_account_is_taken_with_the_settings_of_its_driver() -> None:
     settings = read(
         CLOUD
-        + 'login = "shop"\npassword_file = "/etc/pw"\nsender = "Shop"\ntz = 2\nprices = [1.5, 2]\nflag = true\n'
+        + 'login = "shop"\npassword_file = "/etc/pw"\nsender = "Shop"\ntz = 2\nrates = [1.5, 2]\nflag = true\n'
         + 'ca_file = "/etc/ca.pem"\ncallback_token_file = "/etc/token"\n'
     )
     assert settings.providers == (
@@ -67,7 +67,7 @@ def test_an_account_is_taken_with_the_settings_of_its_driver() -> None:
                 "password": "pass word",
                 "sender": "Shop",
                 "tz": 2,
-                "prices": [1.5, 2],
+                "rates": [1.5, 2],
                 "flag": True,
                 "ca_file": "/etc/ca.pem",
             },

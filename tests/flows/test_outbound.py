@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
+
+from bridge.config import Route, Settings
 from drivers.simulator.faults import Answer, ReportFault, SendFault, Stage, Then
 from tests.flows.gateway import gateway
 
@@ -277,5 +280,27 @@ def test_already_had_it_is_sent_and_its_report_is_found_by_the_recipient(tmp_pat
             assert [a["state"] for a in message["attempts"]] == ["accepted"]
             assert message["attempts"][0]["tp_mr"] is None
             assert gate.texts() == ["Hello"]
+
+    asyncio.run(flow())
+
+
+def test_a_sticky_route_keeps_a_person_on_the_sim_that_they_know(tmp_path: Path) -> None:
+    def sticky(settings: Settings) -> Settings:
+        route = Route(name="modem-first", channels=("modems",), order="least_load", sticky=True)
+        return msgspec.structs.replace(settings, routes=(route,))
+
+    async def flow() -> None:
+        async with gateway(tmp_path, modems=2, settings=sticky) as gate:
+            gate.sim.network.inject(gate.sim.modems[1].number, "Hello, it is me", sender=ALICE)
+            await gate.event("received", channel="modem1")
+            for text in ("one", "two"):
+                message = await gate.status(await gate.send(ALICE, text), "delivered")
+                assert message["attempts"][-1]["channel"] == "modem1"
+            gate.sim.modems[1].unplug()
+            await gate.event("channel_down", channel="modem1")
+            message = await gate.status(await gate.send(ALICE, "three"), "delivered")
+            assert message["attempts"][-1]["channel"] == "modem0"
+            found = (await gate.http.post("/v1/routes/test", json={"to": ALICE})).json()
+            assert "the recipient knows it" in found["candidates"][0]["reason"]
 
     asyncio.run(flow())

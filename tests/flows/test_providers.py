@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -195,3 +196,20 @@ def test_what_a_provider_could_not_deliver_goes_elsewhere_once_flagged(tmp_path:
 def test_at_most_once_is_not_sent_again_after_it_was_tried(tmp_path: Path) -> None:
     message, by_modem = late_failure(tmp_path, "at_most_once")
     assert (message["status"], by_modem) == ("undelivered", [])
+
+
+def test_the_cheapest_account_by_the_operators_prices_takes_it_and_the_next_when_it_fails(tmp_path: Path) -> None:
+    def priced(settings: Settings) -> Settings:
+        prices = {"smsc": {"*": Decimal("0.05")}, "mobizon": {"*": Decimal("0.09")}}
+        accounts = tuple(msgspec.structs.replace(p, prices=prices[p.id]) for p in settings.providers)
+        return msgspec.structs.replace(settings, providers=accounts)
+
+    async def flow() -> None:
+        async with gateway(tmp_path, providers=("mobizon", "smsc"), settings=priced, route="cheapest") as gate:
+            first = await gate.status(await gate.send(ALICE), "sent", "delivered")
+            gate.clouds.set_faults("smsc", Fault(kind=FaultKind.STATUS, status=429, on="any", times=0))
+            second = await gate.status(await gate.send(ALICE, "again"), "sent", "delivered")
+            assert [a["channel"] for a in first["attempts"]] == ["smsc"]
+            assert [a["channel"] for a in second["attempts"]] == ["smsc", "mobizon"]
+
+    asyncio.run(flow())
