@@ -156,6 +156,7 @@ class SqlChanges(OutboxChanges, ScheduleChanges, SqlView):
             "due_at": message.due_at,
             "expires_at": message.expires_at,
             "windows": message.windows,
+            "asked_at": message.asked_at,
             "code": message.code,
             "reason": message.reason,
             "now": message.updated_at,
