@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 from bridge.cli.exits import Exit, Stop
 
-__all__ = ["future", "past", "seconds", "shown_in"]
+__all__ = ["future", "past", "seconds", "sending", "shown_in"]
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(s|m|h|d)?")
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNITS = {None: 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST = 10 * 366 * 86_400  # further is a typing error
 
@@ -21,6 +22,25 @@ def seconds(typed: str, option: str) -> float:
     if value is None or value > _LONGEST:
         raise Stop(Exit.USAGE, f"{option}: {typed!r} is no duration", 'Write "30s", "10m", "24h", "7d" or seconds.')
     return value
+
+
+def sending(typed: str | None, zone: str | None, option: str) -> dict[str, object]:
+    """The fields of an order for a time as people type it. A duration with its unit counts from now on; a date and time
+    is in the zone of --tz, else this machine's; every other form the service reads."""
+    fields: dict[str, object] = {} if zone is None else {"tz": zone}
+    if typed is None:
+        return fields
+    text = typed.strip()
+    if text[-1:].isalpha() and _DURATION.fullmatch(text.removeprefix("+")):
+        return fields | {"send_at": _instant(text, option, +1)}
+    if _ISO.match(text):
+        if zone is not None:
+            try:
+                return fields | {"send_at": datetime.fromisoformat(text).isoformat(timespec="milliseconds")}
+            except ValueError:
+                pass  # said below, as for all
+        return fields | {"send_at": _instant(text, option, +1)}
+    return fields | {"time": text}
 
 
 def future(typed: str | None, option: str) -> str | None:
