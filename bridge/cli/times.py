@@ -1,4 +1,5 @@
-"""Times as people type them: "2026-01-31 08:00" of this machine's zone, RFC 3339, "10m", "24h"."""
+"""Times as people type them: "2026-01-31 08:00" of this machine's zone, RFC 3339, "10m", "24h", and what the service
+reads."""
 
 from __future__ import annotations
 
@@ -38,8 +39,15 @@ def sending(typed: str | None, zone: str | None, option: str) -> dict[str, objec
             try:
                 return fields | {"send_at": datetime.fromisoformat(text).isoformat(timespec="milliseconds")}
             except ValueError:
-                pass  # said below, as for all
+                return fields | {"send_at": _instant(text, option, +1)}  # which says what is wrong with it
         return fields | {"send_at": _instant(text, option, +1)}
+    from bridge.clock import wall
+    from bridge.policy.timing import parse_time
+
+    try:
+        parse_time(text, wall(), "UTC")  # which zone it is does not matter to whether it is a time
+    except ValueError as error:
+        raise Stop(Exit.USAGE, f"{option}: {error}", 'Or a duration with its unit, such as "10m".') from None
     return fields | {"time": text}
 
 

@@ -47,6 +47,10 @@ def quiet(*windows: str, zone: str = "UTC", by_recipient: bool = True, **more: A
     return settings
 
 
+def _zone(tz: object) -> dict[str, Any]:
+    return {} if tz is None else {"tz": tz}
+
+
 def hour_of(shown: str) -> str:
     return shown[11:16]
 
@@ -229,7 +233,7 @@ async def test_every_form_of_a_time_is_taken(tmp_path: Path, time: str, tz: obje
     clock = clock_at(3)
     time = time.replace("27", f"{(datetime.now(UTC).year + 1) % 100:02d}")
     async with gateway(tmp_path, modems=0, now_ahead=clock) as gate:
-        m = await gate.message(await gate.send(TO, time=time, **({} if tz is None else {"tz": tz})))
+        m = await gate.message(await gate.send(TO, time=time, **_zone(tz)))
         assert hour_of(m["due_at"]) == due
 
 
