@@ -148,6 +148,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = ""
     windows: str | None = None  # hours that came with it or its key, see bridge.policy.timing.gates; None: none
     order_key: str | None = None  # goes after the client's earlier ones with the same key; None: in no order
+    asked_at: Instant | None = None  # when it was wanted, where hours moved it to `due_at` from the start
 
 
 def route_queue(message: Message) -> str:

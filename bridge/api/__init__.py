@@ -13,6 +13,7 @@ from bridge.api import (
     accounts,
     batches,
     callbacks,
+    changes,
     channels,
     document,
     health,
@@ -50,6 +51,7 @@ def _routes(parts: Parts, ring: KeyRing) -> Litestar:
 
     resources = (
         messages,
+        changes,
         batches,
         schedules,
         inbound,

@@ -35,6 +35,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     client: int
     scope: Scope
     name: str = ""  # of its key; the operator at the machine has none
+    hours: str | None = None  # windows that bind what is ordered, as they are stored
 
     @property
     def sees(self) -> int | None:
@@ -110,7 +111,7 @@ class KeyRing:
             raise Refusal("key_unknown", "no key like this was made here; see: gsmbridge key ls", headers=_CHALLENGE)
         if key.revoked_at is not None:
             raise Refusal("key_revoked", "the key was revoked; ask the operator for a new one", headers=_CHALLENGE)
-        caller = Caller(client=key.id, scope=key.scope, name=key.name)
+        caller = Caller(client=key.id, scope=key.scope, name=key.name, hours=key.windows)
         self._seen[digest] = (caller, asked_at)
         if len(self._seen) > _MOST_CACHED:
             self._seen.popitem(last=False)

@@ -13,7 +13,7 @@ import msgspec
 from bridge.api import body
 from bridge.api.auth import Caller, require
 from bridge.api.body import Head, Shape
-from bridge.api.orders import BatchIn, OrderIn, batch_orders, order
+from bridge.api.orders import BatchIn, OrderIn, batch_orders, order, spread_of
 from bridge.api.parts import Parts
 from bridge.api.problems import Answer, Refusal
 from bridge.api.shapes import batch_accepted, message_out
@@ -55,7 +55,11 @@ def lean_routes(parts: Parts) -> dict[str, Lean]:
         once = once_of(head, MESSAGES, raw)
         try:
             accepted = await parts.intake.accept(
-                order(wanted, wanted.to, caller.name), caller.client, render=_render_message, once=once
+                order(wanted, wanted.to, caller.name),
+                caller.client,
+                render=_render_message,
+                once=once,
+                hours=caller.hours,
             )
         except (Rejected, Closed) as error:
             accepted = await _given_before(parts, caller, once, error)
@@ -71,9 +75,15 @@ def lean_routes(parts: Parts) -> dict[str, Lean]:
         try:
             orders = batch_orders(batch, caller.name)
             if batch.to is not None:
-                _check_shared(parts, orders)
+                _check_shared(parts, orders, caller.hours)
             accepted = await parts.intake.accept_batch(
-                orders, caller.client, render=_render_batch, once=once, ref=batch.ref
+                orders,
+                caller.client,
+                render=_render_batch,
+                once=once,
+                ref=batch.ref,
+                hours=caller.hours,
+                spread=spread_of(batch),
             )
         except Rejected as error:
             refused = error if batch.to is None else _shared_places(error)
@@ -172,10 +182,10 @@ def _one_form(batch: BatchIn, most: int) -> None:
         raise _too_many(len(items), most)
 
 
-def _check_shared(parts: Parts, orders: list[Order]) -> None:
+def _check_shared(parts: Parts, orders: list[Order], hours: str | None) -> None:
     """What is wrong with a shared message is wrong once, not 10,000 times: look at it before all recipients are."""
     try:
-        admit(orders[0], parts.intake.defaults, id=0, client=0, now=parts.now())
+        admit(orders[0], parts.intake.defaults, id=0, client=0, now=parts.now(), hours=hours)
     except Rejected as error:
         found = [c for c in error.complaints if c.at != "to"]
         if not found:

@@ -13,10 +13,13 @@ from bridge.api import body
 from bridge.api.auth import Caller, new_key
 from bridge.api.body import Head, Shape
 from bridge.api.operation import Operation
+from bridge.api.parts import Parts
 from bridge.api.problems import Refusal
 from bridge.api.routing import OPERATION, AnyRequest, CallerOf, PartsOf, RingOf
 from bridge.api.shapes import KeyCreated, KeyOut, key_out
 from bridge.model import LOCAL_CLIENT, ApiKey, Scope, parse_id, show_id
+from bridge.policy.admission import Complaint, Rejected
+from bridge.policy.timing.placing import windows_of_key
 from bridge.store import Changes
 
 __all__ = ["ROUTES", "KeyIn", "Keys"]
@@ -32,6 +35,14 @@ class KeyIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Meta(description="a string of 1 to 64 characters: what the key is for"),
     ]
     scope: Annotated[Scope, Meta(description='"read", "send" or "admin"; each contains the ones before it')]
+    windows: Annotated[
+        Annotated[list[Annotated[str, Meta(max_length=200)]], Meta(max_length=20)] | None,
+        Meta(description='an array of hours in which texts ordered with it may go, such as ["mon-fri 9-18"]'),
+    ] = None
+    tz: Annotated[
+        Annotated[str, Meta(max_length=64)] | int | float | None,
+        Meta(description='the zone of windows, such as "Europe/Warsaw"; without it the recipient\'s'),
+    ] = None
 
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +78,7 @@ async def post_key(request: AnyRequest, parts: PartsOf, caller: CallerOf) -> Key
         digest=made.digest,
         hint=made.hint,
         created_at=parts.now(),
+        windows=_windows(wanted, parts),
     )
     await parts.store.write(lambda changes: changes.add_key(key))
     _log.info("key_created id=%s scope=%s by=%s", show_id("key", key.id), key.scope, _by(caller))
@@ -109,6 +121,16 @@ async def revoke_key(request: AnyRequest, parts: PartsOf, ring: RingOf, caller: 
 ROUTES = (list_keys, post_key, revoke_key)
 
 _KEY = Shape(KeyIn)
+
+
+def _windows(wanted: KeyIn, parts: Parts) -> str | None:
+    if not wanted.windows:
+        return None
+    zone = None if wanted.tz is None else str(wanted.tz)
+    found = windows_of_key(tuple(wanted.windows), zone, parts.intake.defaults.timetable, parts.now())
+    if isinstance(found, str):
+        return found
+    raise Rejected([Complaint(at=at, code=code, detail=detail) for at, code, detail in found])
 
 
 def _by(caller: Caller) -> str:

@@ -11,9 +11,10 @@ from msgspec import Meta
 
 from bridge.model import DoubtPolicy, Instant, Kind
 from bridge.policy.admission import Order
+from bridge.policy.timing import Asked, Spread
 from drivers.contract import Encoding
 
-__all__ = ["BatchIn", "Options", "OrderIn", "PreviewIn", "Time", "batch_orders", "instant", "order"]
+__all__ = ["BatchIn", "Options", "OrderIn", "PreviewIn", "Time", "batch_orders", "instant", "order", "spread_of"]
 
 Time = Annotated[datetime, Meta(tz=True)]
 _Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -77,7 +78,32 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Meta(description="an object of strings: what only some providers know"),
     ] = None
     send_at: Annotated[
-        Time | None, Meta(description='a time with its zone, such as "2030-01-31T12:00:00Z": not sent before')
+        datetime | None,
+        Meta(
+            description='a time with its zone, such as "2030-01-31T12:00:00Z", or without one and "tz": not sent before'
+        ),
+    ] = None
+    time: Annotated[
+        Annotated[str, Meta(max_length=64)] | None,
+        Meta(
+            description='a string, in place of send_at: "0", DDMMYYhhmm, "DD.MM.YY hh:mm", hours such as "9-21", '
+            '"0" and a Unix time, or "+" and minutes'
+        ),
+    ] = None
+    tz: Annotated[
+        Annotated[str, Meta(max_length=64)] | int | float | None,
+        Meta(
+            description='the zone of send_at, time and windows: a name such as "Europe/Warsaw", or hours from Moscow, '
+            "-15 to 11"
+        ),
+    ] = None
+    windows: Annotated[
+        Annotated[list[Annotated[str, Meta(max_length=200)]], Meta(max_length=20)] | None,
+        Meta(description='an array of hours in which it may go, such as ["mon-fri 9-18"]'),
+    ] = None
+    on_quiet: Annotated[
+        Literal["refuse", "expire"] | None,
+        Meta(description='when it would expire outside its hours: "refuse" (default), or "expire" there'),
     ] = None
     valid_for: Annotated[
         Annotated[int, Meta(ge=0, le=2**31)] | None,
@@ -112,10 +138,16 @@ class BatchIn(Options, frozen=True, kw_only=True):
 
     to: Annotated[list[To] | None, Meta(description="an array of recipients of the same message")] = None
     messages: Annotated[list[OrderIn] | None, Meta(description="an array of messages, each with its recipient")] = None
+    period: Annotated[
+        float | None, Meta(description="hours, 0.1 to 720, over which the messages are spread evenly")
+    ] = None
+    freq: Annotated[int | None, Meta(description="minutes, 1 to 1440, between groups; goes with period")] = None
+    per_minute: Annotated[int | None, Meta(description="1 to 60000: so many messages a minute")] = None
 
 
-def order(given: Options, to: str, key: str = "") -> Order:
-    """What is asked for, for one recipient. `key`: the name of the key that asks."""
+def order(given: Options, to: str, key: str = "", by: str = "message") -> Order:
+    """What is asked for, for one recipient. `key`: the name of the key that asks. `by`: whose the windows are."""
+    local = given.send_at is not None and given.send_at.tzinfo is None
     return Order(
         to=to,
         key=key,
@@ -137,7 +169,12 @@ def order(given: Options, to: str, key: str = "") -> Order:
         channel=given.channel,
         route=given.route,
         options=given.options or {},
-        send_at=None if given.send_at is None else instant(given.send_at),
+        send_at=None if local or given.send_at is None else instant(given.send_at),
+        local=given.send_at if local else None,
+        time=given.time,
+        tz=None if given.tz is None else str(given.tz),
+        windows=(Asked(by, tuple(given.windows)),) if given.windows else (),
+        on_quiet=given.on_quiet,
         valid_for=given.valid_for,
         expires_at=None if given.expires_at is None else instant(given.expires_at),
         reply_path=given.reply_path or False,
@@ -150,13 +187,27 @@ def order(given: Options, to: str, key: str = "") -> Order:
 def batch_orders(batch: BatchIn, key: str = "") -> list[Order]:
     """One order a recipient. Exactly one of `to` and `messages` is set."""
     if batch.to is not None:
-        template = order(batch, "", key)
+        template = order(batch, "", key, "batch")
         return [msgspec.structs.replace(template, to=to) for to in batch.to]
     given = {name: value for name in _OPTIONS if (value := getattr(batch, name)) is not None}
     messages = batch.messages or []
     if not given:
         return [order(message, message.to, key) for message in messages]
-    return [order(_with_defaults(message, given), message.to, key) for message in messages]
+    shared = order(batch, "", key, "batch").windows  # binds beside the message's own
+    zone = None if batch.tz is None else str(batch.tz)
+    given.pop("windows", None)
+    orders = [order(_with_defaults(message, given), message.to, key) for message in messages]
+    if not shared:
+        return orders
+    bound = tuple(Asked(a.by, a.windows, zone) for a in shared)
+    return [msgspec.structs.replace(one, windows=(*bound, *one.windows)) for one in orders]
+
+
+def spread_of(batch: BatchIn) -> Spread | None:
+    """None: all at once."""
+    if batch.period is None and batch.freq is None and batch.per_minute is None:
+        return None
+    return Spread(period=batch.period, freq=batch.freq, per_minute=batch.per_minute)
 
 
 def instant(time: datetime) -> Instant:
@@ -170,4 +221,7 @@ _OPTIONS = Options.__struct_fields__
 
 def _with_defaults(message: OrderIn, defaults: dict[str, object]) -> OrderIn:
     missing = {name: value for name, value in defaults.items() if getattr(message, name) is None}
+    if message.send_at is not None or message.time is not None:  # its own time, in either form
+        missing.pop("send_at", None)
+        missing.pop("time", None)
     return msgspec.structs.replace(message, **missing) if missing else message

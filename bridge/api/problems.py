@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bridge.outbound.intake import Closed, Conflict, NotCancellable
+from bridge.outbound.intake import Closed, Conflict, NotCancellable, NotChangeable
 from bridge.policy.admission import Complaint, Rejected
 from bridge.store import StoreError, StoreFull
 
@@ -67,6 +67,7 @@ CATALOGUE: dict[str, Sort] = {
     "method_not_allowed": Sort(405, "This address does not know the method"),
     "not_offered": Sort(409, "This channel cannot do this"),
     "not_cancellable": Sort(409, "The message can no longer be cancelled"),
+    "not_changeable": Sort(409, "The message can no longer be changed"),
     # The order cannot be taken.
     "empty_batch": Sort(422, "The batch holds no message"),
     "number_missing": Sort(422, "The recipient is missing"),
@@ -77,6 +78,8 @@ CATALOGUE: dict[str, Sort] = {
     "content_not_possible": Sort(422, "The content cannot be sent"),
     "field_not_for_kind": Sort(422, "A field does not belong to this kind of message"),
     "out_of_range": Sort(422, "A value is out of range"),
+    "window_never_opens": Sort(422, "The windows are never open"),
+    "expires_in_quiet_hours": Sort(422, "The message would expire before it may go"),
     "conflict": Sort(422, "Two fields contradict each other"),
     "unknown_channel": Sort(422, "There is no such channel"),
     "unknown_route": Sort(422, "There is no such route"),
@@ -178,6 +181,8 @@ def known(error: Exception) -> Refusal | None:
             return Refusal("idempotency_key_reuse", str(error))
         case NotCancellable():
             return Refusal("not_cancellable", str(error))
+        case NotChangeable():
+            return Refusal("not_changeable", str(error))
         case Closed():
             return Refusal(error.code, str(error), headers=[(b"retry-after", RETRY_AFTER)])
         case StoreFull():

@@ -26,6 +26,9 @@ from bridge.model import (
     Status,
     show_id,
 )
+from bridge.policy.timing.gates import unpacked
+from bridge.policy.timing.placing import held_by
+from bridge.states import WAITING
 from drivers.contract import Encoding, IncomingKind, LinkState
 
 __all__ = [
@@ -34,6 +37,8 @@ __all__ = [
     "BatchOut",
     "ChannelOut",
     "HistoryOut",
+    "HoldOut",
+    "HoursOut",
     "InboundOut",
     "KeyCreated",
     "KeyOut",
@@ -77,6 +82,22 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     next: str | None = None
 
 
+class HoldOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Who keeps a message from going, and until when. `by`: service, key, route, channel, batch or message."""
+
+    by: str
+    reason: str
+    until: Time
+
+
+class HoursOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Windows that came with a message or its key. `zone` null: the recipient's."""
+
+    by: str
+    windows: tuple[str, ...]
+    zone: str | None
+
+
 class MessageOut(msgspec.Struct, frozen=True, kw_only=True):
     """A message as ordered, and where it stands. `cost`: a decimal number, as a provider charged it."""
 
@@ -108,6 +129,8 @@ class MessageOut(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: Time
     due_at: Time
     expires_at: Time | None
+    hold: HoldOut | None
+    windows: list[HoursOut]
     tries: int
     possible_duplicate: bool
     wide_reference: bool
@@ -251,6 +274,7 @@ class KeyOut(msgspec.Struct, frozen=True, kw_only=True):
     hint: str
     created_at: Time
     revoked_at: Time | None
+    windows: list[HoursOut]
 
 
 class KeyCreated(KeyOut, frozen=True, kw_only=True):
@@ -286,6 +310,17 @@ def shown_status(message: Message, now: Instant) -> str:
     return message.status.value
 
 
+def _hold(m: Message, now: Instant) -> HoldOut | None:
+    by = held_by(m.code)
+    if by is None or m.status not in WAITING or m.due_at <= now:
+        return None
+    return HoldOut(by=by, reason=m.reason, until=shown_time(m.due_at))
+
+
+def hours_out(windows: str) -> list[HoursOut]:
+    return [HoursOut(by=asked.by, windows=asked.windows, zone=asked.zone) for asked in unpacked(windows)]
+
+
 def message_out(m: Message, now: Instant) -> MessageOut:
     return MessageOut(
         id=show_id("msg", m.id),
@@ -316,6 +351,8 @@ def message_out(m: Message, now: Instant) -> MessageOut:
         updated_at=shown_time(m.updated_at),
         due_at=shown_time(m.due_at),
         expires_at=_time(m.expires_at),
+        hold=_hold(m, now) if m.code else None,
+        windows=[] if m.windows is None else hours_out(m.windows),
         tries=m.tries,
         possible_duplicate=m.possible_duplicate,
         wide_reference=m.wide_reference,
@@ -448,4 +485,5 @@ def key_out(k: ApiKey) -> KeyOut:
         hint=k.hint,
         created_at=shown_time(k.created_at),
         revoked_at=_time(k.revoked_at),
+        windows=[] if k.windows is None else hours_out(k.windows),
     )

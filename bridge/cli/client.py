@@ -150,6 +150,10 @@ class Client:
     def delete(self, path: str) -> Any:
         return self._ask("DELETE", path, tries=1)
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """May be asked again: a change that was made already changes nothing."""
+        return self._ask("PATCH", path, json=body, tries=_TRIES)
+
     def _ask(self, method: str, path: str, *, tries: int, **options: Any) -> Any:
         import httpx
 

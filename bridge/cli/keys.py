@@ -28,6 +28,11 @@ def create(
     save: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the key into this new file (mode 0600), do not print it.")
     ] = None,
+    window: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOURS", help='Texts ordered with it go only within, e.g. "mon-fri 9-18"; repeatable.'),
+    ] = None,
+    tz: Annotated[str | None, typer.Option(metavar="ZONE", help="Zone of --window. Default: the recipient's.")] = None,
     config: ConfigOption = None,
     url: UrlOption = None,
     key_file: KeyFileOption = None,
@@ -43,7 +48,7 @@ def create(
         raise Stop(Exit.USAGE, "a key's name has 1 to 64 printable characters")
     file = _new_file(save) if save else None
     try:
-        made = _create(name, scope, config, url, key_file)
+        made = _create(name, scope, window or [], tz, config, url, key_file)
         if file is not None:
             os.write(file, made["secret"].encode() + b"\n")
             os.fsync(file)
@@ -84,9 +89,17 @@ def ls(
         document({"keys": found})
         return
     table(
-        ("ID", "NAME", "SCOPE", "BEGINS WITH", "MADE", "REVOKED"),
+        ("ID", "NAME", "SCOPE", "BEGINS WITH", "MADE", "REVOKED", "HOURS"),
         (
-            (k["id"], k["name"], k["scope"], f"gsmb_{k['hint']}", moment(k["created_at"]), moment(k.get("revoked_at")))
+            (
+                k["id"],
+                k["name"],
+                k["scope"],
+                f"gsmb_{k['hint']}",
+                moment(k["created_at"]),
+                moment(k.get("revoked_at")),
+                ", ".join(window for hours in k["windows"] for window in hours["windows"]),
+            )
             for k in found
         ),
         empty="There is no key. Make one with: gsmbridge key create NAME",
@@ -125,12 +138,21 @@ def revoke(
         print(f"{id} is revoked.")
 
 
-def _create(name: str, scope: str, config: Path | None, url: str | None, key_file: Path | None) -> dict[str, Any]:
+def _create(
+    name: str,
+    scope: str,
+    windows: list[str],
+    tz: str | None,
+    config: Path | None,
+    url: str | None,
+    key_file: Path | None,
+) -> dict[str, Any]:
     from bridge.cli.client import connect
 
     if not _offline(config, url):
         with connect(config, url, key_file) as service:
-            answer: dict[str, Any] = service.post("/v1/keys", {"name": name, "scope": scope})
+            hours = {"windows": windows, "tz": tz} if windows else {}
+            answer: dict[str, Any] = service.post("/v1/keys", {"name": name, "scope": scope, **hours})
             return answer
     from random import SystemRandom
 
@@ -146,15 +168,35 @@ def _create(name: str, scope: str, config: Path | None, url: str | None, key_fil
         digest=new.digest,
         hint=new.hint,
         created_at=wall(),
+        windows=_hours(windows, tz, config),
     )
     _in_store(config, lambda store: store.write(lambda changes: changes.add_key(row)))
     return {**_plain(row), "secret": new.secret}
 
 
+def _hours(windows: list[str], tz: str | None, config: Path | None) -> str | None:
+    """As the service would store them."""
+    if not windows:
+        return None
+    from bridge.cli.client import settings_for
+    from bridge.clock import wall
+    from bridge.config.hours import timing
+    from bridge.policy.timing import Timetable
+    from bridge.policy.timing.placing import windows_of_key
+
+    found = windows_of_key(tuple(windows), tz, Timetable(timing(settings_for(config))), wall())
+    if isinstance(found, str):
+        return found
+    raise Stop(Exit.DATA, "\n  ".join(f"{at}: {detail}" for at, _, detail in found))
+
+
 def _plain(key: ApiKey) -> dict[str, Any]:
     """A key as the API shows it."""
+    import msgspec
+
     from bridge.clock import rfc3339
     from bridge.model import show_id
+    from bridge.policy.timing.gates import unpacked
 
     return {
         "id": show_id("key", key.id),
@@ -163,6 +205,7 @@ def _plain(key: ApiKey) -> dict[str, Any]:
         "hint": key.hint,
         "created_at": rfc3339(key.created_at),
         "revoked_at": rfc3339(key.revoked_at) if key.revoked_at is not None else None,
+        "windows": [] if key.windows is None else msgspec.to_builtins(unpacked(key.windows)),
     }
 
 

@@ -21,6 +21,7 @@ from bridge.cli import (
     modems,
     prove,
     providers,
+    reschedule,
     routes,
     schedules,
     send,
@@ -84,6 +85,7 @@ _add(program, send.send)
 _add(program, messages.ls)
 _add(program, messages.show)
 _add(program, messages.cancel)
+_add(program, reschedule.reschedule)
 _add(program, inbox.inbox)
 _add(program, install.install)
 

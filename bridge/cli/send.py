@@ -51,8 +51,25 @@ def send(
     ] = None,
     valid_for: Annotated[str | None, typer.Option(metavar="TIME", help='Give up after this time, e.g. "2h".')] = None,
     at: Annotated[
-        str | None, typer.Option(metavar="TIME", help='Not before: "2026-01-31 08:00", or "10m" from now.')
+        str | None,
+        typer.Option(metavar="TIME", help='Not before: "2026-01-31 08:00", "10m" from now, "9-21"; see timing.md.'),
     ] = None,
+    tz: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="Zone of --at and --window: Europe/Warsaw, or hours from Moscow.")
+    ] = None,
+    window: Annotated[
+        list[str] | None, typer.Option(metavar="HOURS", help='Only within, e.g. "mon-fri 9-18"; repeatable.')
+    ] = None,
+    on_quiet: Annotated[
+        str | None, typer.Option(help="When it would expire outside its hours: refuse (default) or expire.")
+    ] = None,
+    period: Annotated[
+        float | None, typer.Option(metavar="HOURS", help="Spread many recipients over so many hours, 0.1 to 720.")
+    ] = None,
+    freq: Annotated[
+        int | None, typer.Option(metavar="MINUTES", help="In groups so many minutes apart; with --period.")
+    ] = None,
+    per_minute: Annotated[int | None, typer.Option(metavar="N", help="Or so many texts a minute.")] = None,
     channel: Annotated[str | None, typer.Option(metavar="ID", help="By this channel and no other.")] = None,
     route: Annotated[str | None, typer.Option(metavar="NAME", help="By this route; see routing.md.")] = None,
     sender: Annotated[str | None, typer.Option(help="The sender to show, where the channel can choose it.")] = None,
@@ -77,7 +94,7 @@ def send(
     """Send a text to one or many. Returns when the order is safely stored, with --wait when it is sent or delivered."""
     from bridge.cli.client import connect
     from bridge.cli.recipients import Recipient, from_csv, text_from
-    from bridge.cli.times import future, seconds
+    from bridge.cli.times import seconds, sending
 
     if csv is not None and str(csv) == "-" and text == "-":
         raise Stop(Exit.USAGE, "standard input cannot be both the text and the CSV file")
@@ -94,7 +111,9 @@ def send(
         "priority": priority or None,
         "policy": policy,
         "valid_for": int(seconds(valid_for, "--valid-for")) if valid_for else None,
-        "send_at": future(at, "--at"),
+        **sending(at, tz, "--at"),
+        "windows": window or None,
+        "on_quiet": on_quiet,
         "channel": channel,
         "route": route,
         "sender": sender,
@@ -103,15 +122,23 @@ def send(
         "report": report,
     }
     shared = {name: value for name, value in options.items() if value is not None}
+    spread = {"period": period, "freq": freq, "per_minute": per_minute}
+    pace = {name: value for name, value in spread.items() if value is not None}
+    if pace and len(recipients) > _CHUNK:
+        raise Stop(
+            Exit.USAGE,
+            f"--period, --freq and --per-minute spread at most {_CHUNK:,} recipients at once",
+            "Split the list, and give the pieces times of their own with --at.",
+        )
     patience = seconds(timeout, "--timeout")
     with connect(config, url, key_file) as service:
         if dry_run:
             _preview(service, recipients, body, encoding, output)
-        elif len(recipients) == 1 and csv is None:
+        elif len(recipients) == 1 and csv is None and not pace:
             order = {"to": recipients[0].to, "text": body, **shared}
             _one(service, order, once or secrets.token_hex(16), wait, patience, output)
         else:
-            _many(service, recipients, body, shared, once or secrets.token_hex(16), wait, patience, output)
+            _many(service, recipients, body, shared | pace, once or secrets.token_hex(16), wait, patience, output)
 
 
 def _preview(
@@ -152,7 +179,7 @@ def _preview(
 
 
 def _one(service: Client, order: dict[str, Any], once: str, wait: Until | None, patience: float, output: Form) -> None:
-    from bridge.cli.output import clean, count, document
+    from bridge.cli.output import clean, count, document, moment
     from bridge.cli.waiting import tally, wait_for_message
 
     message: dict[str, Any] = service.post("/v1/messages", order, once=once)
@@ -162,6 +189,8 @@ def _one(service: Client, order: dict[str, Any], once: str, wait: Until | None, 
         document(message)
     else:
         why = f": {message['reason']}" if message["reason"] else ""
+        if message["status"] == "scheduled" and not why:
+            why = f" for {moment(message['due_at'])}"
         parts = f"{count(message['part_count'], 'part')}, {message['encoding']}"
         print(clean(f"{message['id']}  {message['to']}  {message['status']}{why}  ({parts})"))
     if wait is not None:

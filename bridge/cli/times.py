@@ -1,4 +1,5 @@
-"""Times as people type them: "2026-01-31 08:00" of this machine's zone, RFC 3339, "10m", "24h"."""
+"""Times as people type them: "2026-01-31 08:00" of this machine's zone, RFC 3339, "10m", "24h", and what the service
+reads."""
 
 from __future__ import annotations
 
@@ -7,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from bridge.cli.exits import Exit, Stop
 
-__all__ = ["future", "past", "seconds", "shown_in"]
+__all__ = ["future", "past", "seconds", "sending", "shown_in"]
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(s|m|h|d)?")
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNITS = {None: 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST = 10 * 366 * 86_400  # further is a typing error
 
@@ -21,6 +23,32 @@ def seconds(typed: str, option: str) -> float:
     if value is None or value > _LONGEST:
         raise Stop(Exit.USAGE, f"{option}: {typed!r} is no duration", 'Write "30s", "10m", "24h", "7d" or seconds.')
     return value
+
+
+def sending(typed: str | None, zone: str | None, option: str) -> dict[str, object]:
+    """The fields of an order for a time as people type it. A duration with its unit counts from now on; a date and time
+    is in the zone of --tz, else this machine's; every other form the service reads."""
+    fields: dict[str, object] = {} if zone is None else {"tz": zone}
+    if typed is None:
+        return fields
+    text = typed.strip()
+    if text[-1:].isalpha() and _DURATION.fullmatch(text.removeprefix("+")):
+        return fields | {"send_at": _instant(text, option, +1)}
+    if _ISO.match(text):
+        if zone is not None:
+            try:
+                return fields | {"send_at": datetime.fromisoformat(text).isoformat(timespec="milliseconds")}
+            except ValueError:
+                return fields | {"send_at": _instant(text, option, +1)}  # which says what is wrong with it
+        return fields | {"send_at": _instant(text, option, +1)}
+    from bridge.clock import wall
+    from bridge.policy.timing import parse_time
+
+    try:
+        parse_time(text, wall(), "UTC")  # which zone it is does not matter to whether it is a time
+    except ValueError as error:
+        raise Stop(Exit.USAGE, f"{option}: {error}", 'Or a duration with its unit, such as "10m".') from None
+    return fields | {"time": text}
 
 
 def future(typed: str | None, option: str) -> str | None:

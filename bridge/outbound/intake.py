@@ -10,7 +10,10 @@ import msgspec
 from bridge.model import AttemptState, Batch, Idempotency, Ids, Instant, Message, Status, show_id
 from bridge.outbound.job import taken_back
 from bridge.policy.admission import Body, Complaint, Defaults, Order, Rejected, admit, admit_all, measure
-from bridge.states import CANCELLABLE
+from bridge.policy.revision import Change, revise
+from bridge.policy.timing import Spread
+from bridge.policy.timing.placing import held_by
+from bridge.states import CANCELLABLE, WAITING
 from bridge.store import Changes, Store
 from bridge.telemetry import Telemetry
 
@@ -20,6 +23,7 @@ __all__ = [
     "Conflict",
     "Intake",
     "NotCancellable",
+    "NotChangeable",
     "Once",
     "idempotency",
     "replay",
@@ -50,6 +54,18 @@ class NotCancellable(Exception):
             f"the message is {message.status}, and a part of it is or may be on the air; it can no longer be cancelled"
             if message.status in CANCELLABLE
             else f"the message is {message.status} and can no longer be cancelled"
+        )
+        self.message = message
+
+
+class NotChangeable(Exception):
+    """A part of it is on its way, or it has ended."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(
+            f"the message is {message.status}, and a part of it is or may be on the air; it can no longer be changed"
+            if message.status in WAITING
+            else f"the message is {message.status} and can no longer be changed"
         )
         self.message = message
 
@@ -92,15 +108,19 @@ class Intake:
         *,
         render: Callable[[Message], bytes],
         once: Once | None = None,
+        hours: str | None = None,
     ) -> Accepted:
-        """Take one order. Raises `Rejected`, `Conflict`, `Closed` or `StoreError`; then nothing was kept."""
+        """Take one order. `hours`: the windows of its key, as they are stored.
+
+        Raises `Rejected`, `Conflict`, `Closed` or `StoreError`; then nothing was kept."""
         self._open()
-        message = admit(order, self.defaults, id=self._ids.next(), client=client, now=self._now())
+        message = admit(order, self.defaults, id=self._ids.next(), client=client, now=self._now(), hours=hours)
 
         def work(changes: Changes) -> Accepted:
             if once and (earlier := replay(changes, client, once)):
                 return earlier
             changes.add([with_concatenation(changes, message)])
+            _note_hold(changes, message, message.created_at)
             answer = render(message)
             if once:
                 changes.remember(idempotency(client, once, answer, message.created_at))
@@ -118,6 +138,8 @@ class Intake:
         render: Callable[[Batch, list[Message]], bytes],
         once: Once | None = None,
         ref: str | None = None,
+        hours: str | None = None,
+        spread: Spread | None = None,
     ) -> Accepted:
         """Take many orders, all or none. A complaint names its place as `messages[i].field`."""
         self._open()
@@ -126,7 +148,9 @@ class Intake:
         now = self._now()
         batch_id = self._ids.next()
         ids = [self._ids.next() for _ in orders]
-        messages = admit_all(orders, self.defaults, ids=ids, client=client, now=now, batch=batch_id)
+        messages = admit_all(
+            orders, self.defaults, ids=ids, client=client, now=now, batch=batch_id, hours=hours, spread=spread
+        )
         batch = Batch(
             id=batch_id,
             client=client,
@@ -141,6 +165,8 @@ class Intake:
             if once and (earlier := replay(changes, client, once)):
                 return earlier
             changes.add([with_concatenation(changes, m) for m in messages])
+            for message in messages:
+                _note_hold(changes, message, message.created_at)
             changes.add_batch(batch)
             answer = render(batch, messages)
             if once:
@@ -172,6 +198,33 @@ class Intake:
 
         return await self._store.write(work)
 
+    async def change(self, message: int, client: int | None, change: Change) -> Message | None:
+        """Change a message until a part of it is armed. `client` None: the operator, who may change any. None: no such
+        message. Changing it to what it is already is no mistake, and no change. Raises `NotChangeable`, `Rejected`."""
+        now = self._now()
+
+        def work(changes: Changes) -> Message | None:
+            found = changes.message(message)
+            if found is None or (client is not None and found.client != client):
+                return None
+            if found.status not in WAITING:
+                raise NotChangeable(found)
+            if (found.code or found.tries) and any(a.state in ON_AIR for a in changes.attempts(message)):
+                raise NotChangeable(found)
+            wanted = revise(found, change, self.defaults, now)
+            if wanted is found:
+                return found
+            if found.parts == 1:
+                wanted = with_concatenation(changes, wanted)
+            if not changes.revise(wanted, now, _difference(found, wanted)):
+                raise NotChangeable(found)
+            _note_hold(changes, wanted, now)
+            return changes.message(message)
+
+        changed = await self._store.write(work)
+        self._wake()
+        return changed
+
     def preview(self, order: Order) -> Body:
         """Encoding, parts and what forces UCS-2. Nothing is stored or sent. Raises `Rejected`."""
         return measure(order, self.defaults)
@@ -199,6 +252,19 @@ def replay(changes: Changes, client: int, once: Once) -> Accepted | None:
 
 def idempotency(client: int, once: Once, answer: bytes, now: Instant) -> Idempotency:
     return Idempotency(client=client, key=once.key, digest=sha256(once.request).digest(), created_at=now, answer=answer)
+
+
+def _difference(old: Message, new: Message) -> dict[str, str | int | bool | None]:
+    """What its history says: the names of what changed, and its time. No text: histories outlive texts."""
+    names = ("text", "encoding", "route", "channel", "priority", "windows", "expires_at")
+    changed = [name for name in names if getattr(old, name) != getattr(new, name)]
+    said: dict[str, str | int | bool | None] = {"fields": ", ".join(changed)} if changed else {}
+    return said | ({"due_at": new.due_at} if new.due_at != old.due_at else {})
+
+
+def _note_hold(changes: Changes, message: Message, now: Instant) -> None:
+    if message.code and (by := held_by(message.code)) is not None:
+        changes.held(message.id, now, by=by, reason=message.reason, until=message.due_at)
 
 
 def with_concatenation(changes: Changes, message: Message) -> Message:

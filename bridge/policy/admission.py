@@ -15,7 +15,19 @@ from bridge.policy.timing.placing import MAX_DEFERRED, Paces, Wanted, place, wan
 from drivers.contract import Encoding
 from drivers.gsm import PduError, coding, segments, udh
 
-__all__ = ["MAX_DEFERRED", "Body", "Complaint", "Defaults", "Order", "Rejected", "admit", "admit_all", "measure"]
+__all__ = [
+    "MAX_DEFERRED",
+    "MAX_VALIDITY",
+    "MIN_VALIDITY",
+    "Body",
+    "Complaint",
+    "Defaults",
+    "Order",
+    "Rejected",
+    "admit",
+    "admit_all",
+    "measure",
+]
 
 MAX_VALIDITY = 63 * 7 * 86_400  # seconds; the longest TP-VP, 23.040 §9.2.3.12.1
 MIN_VALIDITY = 60

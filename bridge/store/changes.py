@@ -157,6 +157,7 @@ class SqlChanges(AffinityChanges, OutboxChanges, ScheduleChanges, SqlView):
             "due_at": message.due_at,
             "expires_at": message.expires_at,
             "windows": message.windows,
+            "asked_at": message.asked_at,
             "code": message.code,
             "reason": message.reason,
             "now": message.updated_at,

@@ -11,7 +11,7 @@ from bridge.model import Instant, Message
 from bridge.policy.timing.windows import NO_HOLIDAYS, Holidays, Hours, Span, Window, parse_window
 from bridge.policy.timing.zones import zones_of_number
 
-__all__ = ["PASSES", "Agreed", "Asked", "Gate", "Gates", "Never", "Timetable", "Timing", "packed"]
+__all__ = ["PASSES", "Agreed", "Asked", "Gate", "Gates", "Never", "Timetable", "Timing", "packed", "unpacked"]
 
 PASSES = 100  # alarms and codes: this priority and above wait for no window
 HORIZON = 366 * 86_400_000  # what does not agree within a year is said never to

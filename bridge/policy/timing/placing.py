@@ -16,13 +16,26 @@ from bridge.policy.timing.zones import instant_at, local_at, zone_name
 if TYPE_CHECKING:
     from bridge.policy.admission import Order
 
-__all__ = ["MAX_DEFERRED", "Mistake", "Paces", "Wanted", "held_code", "held_reason", "place", "said", "wanted"]
+__all__ = [
+    "MAX_DEFERRED",
+    "Mistake",
+    "Paces",
+    "Wanted",
+    "held_by",
+    "held_code",
+    "held_reason",
+    "place",
+    "said",
+    "wanted",
+    "windows_of_key",
+]
 
 Mistake = tuple[str, str, str]
 
 MAX_DEFERRED = 366 * 86_400_000  # a year ahead; further is a typing error more often than a plan
 TIME_PASSED = "time_passed"
 PASSED_HOURS = "passed_hours"
+_HELD = "hours_"
 _MOST_WINDOWS = 20
 
 
@@ -147,14 +160,46 @@ def place(
         )
     if hold is not None:
         return msgspec.structs.replace(
-            message, due_at=due_at, expires_at=expiry, code=held_code(hold), reason=held_reason(hold, due_at)
+            message,
+            due_at=due_at,
+            asked_at=start,
+            expires_at=expiry,
+            code=held_code(hold),
+            reason=held_reason(hold, due_at),
         )
     return msgspec.structs.replace(message, due_at=due_at, expires_at=expiry)
 
 
+def windows_of_key(windows: tuple[str, ...], tz: str | None, timetable: Timetable, now: Instant) -> str | list[Mistake]:
+    """The windows of an API key as they are stored. They must open, together with the service's."""
+    mistakes = _wrong_windows([Asked("key", windows)])
+    zone = None
+    if tz is not None:
+        try:
+            zone = zone_name(tz)
+        except ValueError as error:
+            mistakes.append(("tz", "wrong_value", str(error)))
+    if mistakes:
+        return mistakes
+    stored = packed((Asked("key", windows, zone),))
+    anybody = Message(id=0, client=0, to="", created_at=now, due_at=now, windows=stored)
+    gates = timetable.gates(anybody)
+    if stored is None or gates is None:
+        return stored or []
+    found = gates.opening(now)
+    if isinstance(found, Never):
+        return [("windows", "window_never_opens", f"{found.gate} are never open within a year, or not with the others")]
+    return stored
+
+
 def held_code(gate: Gate) -> str:
     """The stable word in the message's row; its end is who holds it."""
-    return f"hours_{gate.by}"
+    return _HELD + gate.by
+
+
+def held_by(code: str) -> str | None:
+    """Who holds a message of this code; None: it is no code of a hold."""
+    return code.removeprefix(_HELD) if code.startswith(_HELD) else None
 
 
 def held_reason(gate: Gate, until: Instant) -> str:

@@ -80,7 +80,7 @@ WHERE id = ? AND status = 'sending';
 UPDATE messages
 SET text = :text, encoding = :encoding, parts = :parts, concatenation = :concatenation, route = :route,
     channel = :channel, priority = :priority, due_at = :due_at, expires_at = :expires_at, windows = :windows,
-    code = :code, reason = :reason, updated_at = :now, close_at = :expires_at,
+    asked_at = :asked_at, code = :code, reason = :reason, updated_at = :now, close_at = :expires_at,
     leased_from = CASE WHEN queue IS NULL THEN :queue END,
     queue = CASE WHEN queue IS NULL THEN NULL ELSE :queue END
 WHERE id = :id AND status IN ('queued', 'retry_wait');
