@@ -21,7 +21,7 @@ import uvloop
 from bridge import __version__, api
 from bridge.api.parts import Parts, RouteTest
 from bridge.api.serve import HttpServer, ListenError
-from bridge.clock import machine_zone, wall
+from bridge.clock import Clock, boot_time, kernel_synchronised, machine_zone, wall
 from bridge.config import Modem, Provider, Settings
 from bridge.config.hours import hours, timing
 from bridge.inbound.receive import Receiver
@@ -38,7 +38,7 @@ from bridge.outbound.intake import Closed, Intake
 from bridge.outbound.lookups import LookUps
 from bridge.outbound.recurring import Recurring
 from bridge.outbound.schedules import Schedules
-from bridge.policy import routing
+from bridge.policy import clocks, routing
 from bridge.policy.admission import MODEM_KINDS, Defaults, Order, admit
 from bridge.policy.prices import tariff
 from bridge.policy.timing import Timetable
@@ -47,6 +47,7 @@ from bridge.service_manager import notify
 from bridge.store import StoreError
 from bridge.store.sqlite import SqliteStore
 from bridge.telemetry import Figures, Telemetry, configure_logging, render_metrics
+from bridge.timekeeping import Timekeeping, reason
 from drivers import registry
 from drivers.contract import Account, Call, Reply, Takes
 from drivers.modems.settings import ModemSettings
@@ -65,11 +66,14 @@ class SettingsError(Exception):
 class App:
     """The running service, for the command line, the demo and the tests."""
 
-    def __init__(self, settings: Settings, store: SqliteStore, telemetry: Telemetry, ids: Ids) -> None:
+    def __init__(self, settings: Settings, store: SqliteStore, telemetry: Telemetry, ids: Ids, clock: Clock) -> None:
         self.settings = settings
         self.store = store
         self.telemetry = telemetry
         self.ids = ids
+        self.clock = clock
+        self.timekeeping: Timekeeping  # set once the service runs, as the next
+        self.recurring: Recurring
         self.url = ""
         self.housekeeping: Housekeeping | None = None  # set once the service runs
         self.channels: dict[str, Channel] = {}
@@ -79,7 +83,7 @@ class App:
         return [await channel.snapshot() for channel in self.channels.values()]
 
     async def metrics(self) -> bytes:
-        now = wall()
+        now = self.clock.now()
         counts, (due, later, oldest), doubts = await self.store.read(
             lambda v: (v.counts(), v.queue_depth(now), v.open_doubts())
         )
@@ -91,22 +95,38 @@ class App:
                 later=later,
                 oldest_due_seconds=0.0 if oldest is None else max(0, now - oldest) / 1000,
                 doubts=doubts,
+                clock_trusted=self.clock.trusted,
+                clock_steps=self.timekeeping.steps,
                 channels=await self.snapshots(),
             )
         )
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> AsyncIterator[App]:
-    """The whole service, from the open store to the listening API; on leaving it drains and stops."""
+async def running(
+    settings: Settings,
+    *,
+    now: Callable[[], Instant] = wall,
+    boot: Callable[[], int] = boot_time,
+    synchronised: Callable[[], bool | None] = kernel_synchronised,
+) -> AsyncIterator[App]:
+    """The whole service, from the open store to the listening API; on leaving it drains and stops. `now`: the wall
+    clock; `boot`: milliseconds since the machine started; `synchronised`: what the kernel says of the wall clock."""
     rules = _rules(settings)
+    clock = Clock(
+        clocks.Rules(trust=clocks.Trust(settings.service.clock)),
+        read_wall=now,
+        read_boot=boot,
+        synchronised=synchronised,
+    )
+    now = clock.now
     async with AsyncExitStack() as stack:
-        store = await open_database(settings, now)
+        store = await open_database(settings, now, clock.know)
         stack.push_async_callback(store.close)
         # Also with a clock that was set back, ids grow. They are names, not secrets.
         ids = Ids(now, Random(secrets.randbits(128)), store.last_id)  # noqa: S311
         telemetry = Telemetry(now)
-        app = App(settings, store, telemetry, ids)
+        app = App(settings, store, telemetry, ids, clock)
         _tell_recovery(app)
 
         routes = _routes(settings)
@@ -115,7 +135,17 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
         defaults = _defaults(settings)
         holds = Holds(defaults.timetable)
         tariffs = {id: tariff(prices) for id, prices in _prices(settings) if prices}
-        dispatch = Dispatch(store, app.channels, now, telemetry, routes, settings.sending.route, holds, tariffs)
+        dispatch = Dispatch(
+            store,
+            app.channels,
+            now,
+            telemetry,
+            routes,
+            settings.sending.route,
+            holds,
+            tariffs=tariffs,
+            trusted=lambda: clock.trusted,
+        )
         doubts = Doubts(store, app.channels, now, telemetry, rules, wake_dispatch=dispatch.wake)
         look_ups = LookUps(
             store, app.channels, now, telemetry, rules, wake_dispatch=dispatch.wake, others=dispatch.others
@@ -132,7 +162,7 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
             now,
             telemetry,
             lambda: intake.defaults,
-            trusted=lambda: True,
+            trusted=lambda: clock.trusted,
             wake_dispatch=dispatch.wake,
         )
         schedules = Schedules(store, ids, now, lambda: intake.defaults, wake=recurring.wake)
@@ -167,18 +197,33 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
             socket=settings.service.socket,
         )
         await follow_up(store, app.channels.values())
+        housekeeping = Housekeeping(
+            store, receiver, now, telemetry, rescue=lambda: dispatch.rescue(rules.windows.usual)
+        )
+
+        async def give_back() -> None:
+            for channel in app.channels.values():
+                await channel.give_back()
+
+        def wake_all() -> None:
+            dispatch.wake()
+            wake_doubts()
+            recurring.wake()
+            housekeeping.again()
+
+        timekeeping = Timekeeping(clock, store, telemetry, give_back=give_back, wake=wake_all)
+        app.timekeeping = timekeeping
         tasks = await stack.enter_async_context(_Tasks())
         for channel in app.channels.values():
             tasks.start(channel.run(), f"channel {channel.id}")
         tasks.start(dispatch.run(), "dispatch")
         tasks.start(doubts.run(), "doubts")
         tasks.start(recurring.run(), "recurring")
+        tasks.start(timekeeping.run(), "clock")
         tasks.start(look_ups.run(), "look-ups")
         tasks.start(_end_with(store), "store")
-        housekeeping = Housekeeping(
-            store, receiver, now, telemetry, rescue=lambda: dispatch.rescue(rules.windows.usual)
-        )
         app.housekeeping = housekeeping
+        app.recurring = recurring
         housekeeping.start()
         stack.callback(housekeeping.stop)
 
@@ -377,7 +422,7 @@ def _parts(app: App, intake: Intake, schedules: Schedules, dispatch: Dispatch, n
     def ready() -> tuple[bool, str]:
         if intake.closed is not None:
             return False, str(intake.closed)
-        return (True, "") if app.ready else (False, "the service is starting")
+        return (True, reason(app.clock.belief)) if app.ready else (False, "the service is starting")
 
     async def route(order: Order) -> RouteTest:
         """Raises `Rejected` for what would not be taken either."""

@@ -23,8 +23,10 @@ class StateDirectoryError(Exception):
     """The state directory cannot be made, or others may read it. The message says what to do."""
 
 
-async def open_database(settings: Settings, now: Callable[[], Instant]) -> SqliteStore:
-    """Raises `StateDirectoryError` and what `open_store` raises."""
+async def open_database(
+    settings: Settings, now: Callable[[], Instant], know: Callable[[Instant], None] = lambda highest: None
+) -> SqliteStore:
+    """`know`: as of `open_store`. Raises `StateDirectoryError` and what `open_store` raises."""
     directory = settings.service.state_dir
     _private(directory)
     waits = windows(settings)
@@ -34,7 +36,7 @@ async def open_database(settings: Settings, now: Callable[[], Instant]) -> Sqlit
             message.policy, priority=message.priority, now=at, expires_at=message.expires_at, windows=waits
         )
 
-    return await open_store(directory / DATABASE, now=now, doubt_deadline=deadline)
+    return await open_store(directory / DATABASE, now=now, doubt_deadline=deadline, know=know)
 
 
 def windows(settings: Settings) -> doubt.Windows:

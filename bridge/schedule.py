@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC
+from datetime import UTC, datetime
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -20,6 +20,7 @@ log = logging.getLogger("gsmbridge.schedule")
 EVERY = 60  # seconds
 AT_ONCE = 500  # rows in one transaction, so that housekeeping never delays an order for long
 KEYS_KEPT = 72 * 3_600_000  # idempotency keys, milliseconds
+OCCURRENCES_KEPT = 400 * 86_400_000
 
 
 class Housekeeping:
@@ -47,6 +48,11 @@ class Housekeeping:
         )
         self._scheduler.start()
 
+    def again(self) -> None:
+        """The wall clock was set, and the ticks with it: the next one is now."""
+        for job in self._scheduler.get_jobs():
+            job.modify(next_run_time=datetime.now(UTC))
+
     def stop(self) -> None:
         self._scheduler.shutdown(wait=False)
 
@@ -57,10 +63,15 @@ class Housekeeping:
             await self._told("sent_no_report", lambda c: c.close_reports(self._now(), AT_ONCE))
             while await self._store.write(lambda c: c.forget(self._now() - KEYS_KEPT, AT_ONCE)) == AT_ONCE:
                 pass
+            while await self._store.write(self._forget_occurrences) == AT_ONCE:
+                pass
             await self._receiver.publish_incomplete()
             await self._rescue()
         except StoreError as error:
             log.error("housekeeping_failed detail=%s", error)
+
+    def _forget_occurrences(self, changes: Changes) -> int:
+        return changes.forget_occurrences(self._now() - OCCURRENCES_KEPT, AT_ONCE)
 
     async def _told(self, name: str, work: Callable[[Changes], list[int]]) -> None:
         while True:

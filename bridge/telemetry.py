@@ -128,6 +128,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     later: int
     oldest_due_seconds: float
     doubts: int
+    clock_trusted: bool = True
+    clock_steps: int = 0
     channels: list[ChannelSnapshot]
 
 
@@ -151,6 +153,14 @@ class _Collector(Collector):
         )
         yield GaugeMetricFamily(
             "gsmbridge_doubts_open", "Attempts of which nobody knows whether they were sent.", f.doubts
+        )
+        yield GaugeMetricFamily(
+            "gsmbridge_clock_trusted",
+            "1 while the wall clock is believed; else deferred texts are held.",
+            f.clock_trusted,
+        )
+        yield CounterMetricFamily(
+            "gsmbridge_clock_steps", "Times the wall clock was set, since the start.", f.clock_steps
         )
         up = GaugeMetricFamily("gsmbridge_channel_up", "1 while the channel can send and receive.", labels=["channel"])
         backlog = GaugeMetricFamily(

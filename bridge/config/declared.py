@@ -88,6 +88,14 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             "gsmbridge.sock in state_dir.",
         ),
         Setting(
+            name="clock",
+            read=read.choice("auto", "synchronised", "always"),
+            default='"auto"',
+            about="When the wall clock is believed. auto: when it is plausible and has not jumped, on a board without "
+            "a battery clock once a time server has set it or it has run for ten minutes. synchronised: only while the "
+            "kernel says that a time server keeps it. always: no matter what; see schedules.md.",
+        ),
+        Setting(
             name="usb_helper",
             read=read.socket,
             default='"/run/gsmbridge-usb.sock"',

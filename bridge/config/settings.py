@@ -69,6 +69,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None = None  # ISO country of numbers without "+"
     log_level: str = "info"
     socket: Path = DEFAULT_STATE_DIR / SOCKET_NAME
+    clock: str = "auto"  # see bridge.policy.clocks.Trust
     usb_helper: Path = Path("/run/gsmbridge-usb.sock")
     ports: tuple[str, ...] = ("/dev/serial/by-path/*", "/dev/serial/by-id/*", "/dev/ttyUSB*", "/dev/ttyACM*")
 

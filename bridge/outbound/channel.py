@@ -163,6 +163,10 @@ class Channel:
             tasks.create_task(self._keep_driver(), name=f"driver-{self.id}")
             tasks.create_task(self._send(), name=f"channel-{self.id}")
 
+    async def give_back(self) -> None:
+        """What is assigned and not armed goes back into the queue, and is claimed anew."""
+        await self._return_backlog()
+
     async def drain(self) -> None:
         """Arm nothing more; return when the running submission has ended and the backlog is back in the queue."""
         self.draining = True

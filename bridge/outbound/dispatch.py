@@ -65,13 +65,17 @@ class Dispatch:
         routes: Mapping[str, Route],
         usual: str,
         holds: Holds,
+        *,
         tariffs: Mapping[str, Tariff],
+        trusted: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`routes` by name, in the order in which their rules are asked. `usual`: the one for all other messages."""
+        """`routes` by name, in the order in which their rules are asked. `usual`: the one for all other messages.
+        `trusted`: whether the clock is; what was deferred to a time is held while it is not."""
         self._routes = routes
         self._usual = usual
         self._holds = holds
         self._tariffs = tariffs  # by channel
+        self._trusted = trusted
         self._store = store
         self._channels = channels
         self._now = now
@@ -144,12 +148,13 @@ class Dispatch:
     def _claim(self, changes: Changes, room: dict[str, int]) -> _Claimed:
         now = self._now()
         claimed: list[tuple[Message, str]] = []
+        held = not self._trusted()
         waiting = changes.queues()
         shut = self._holds.shut(now)
         for queue in waiting:
             free = self._room_for(queue, room, shut)
             if free > 0:
-                taken = changes.claim(queue, now, free)
+                taken = changes.claim(queue, now, free, at_once_only=held)
                 claimed += [(message, queue) for message in taken]
                 if queue in room:
                     room[queue] -= len(taken)

@@ -12,7 +12,7 @@ import msgspec
 
 from bridge.model import Batch, Ids, Instant, Message, Occurrence, OccurrenceState, Schedule, show_id
 from bridge.outbound.intake import with_concatenation
-from bridge.policy.admission import Defaults, Order, Rejected, admit_all
+from bridge.policy.admission import Defaults, Order, Rejected, admit, admit_all
 from bridge.policy.scheduling import Step, order_of, step
 from bridge.store import Changes, Store, StoreFull
 from bridge.telemetry import Telemetry
@@ -60,14 +60,14 @@ class Recurring:
         while True:
             self._wake.clear()
             try:
-                due = await self._turn()
+                due = await self.turn()
             except StoreFull as error:
                 log.error("disk_full detail=%s", error)
                 await asyncio.sleep(FULL_DISK_WAIT)
                 continue
             await self._pause(due)
 
-    async def _turn(self) -> Instant | None:
+    async def turn(self) -> Instant | None:
         """Everything that is due. Returns when the next one is."""
         while self._trusted():
             now = self._now()
@@ -109,16 +109,16 @@ class Recurring:
 
     def _messages(self, schedule: Schedule, order: Order, now: Instant) -> tuple[list[Message], Batch | None]:
         """Raises `Rejected`: what could be ordered once may be refused later, when a channel or route is gone."""
-        several = len(schedule.recipients) > 1
-        batch_id = self._ids.next() if several else None
+        defaults, client = self._defaults(), schedule.client
         orders = [msgspec.structs.replace(order, to=to) for to in schedule.recipients]
+        if len(orders) == 1:
+            return [admit(orders[0], defaults, id=self._ids.next(), client=client, now=now)], None
+        batch_id = self._ids.next()
         ids = [self._ids.next() for _ in orders]
-        messages = admit_all(orders, self._defaults(), ids=ids, client=schedule.client, now=now, batch=batch_id)
-        if batch_id is None:
-            return messages, None
+        messages = admit_all(orders, defaults, ids=ids, client=client, now=now, batch=batch_id)
         return messages, Batch(
             id=batch_id,
-            client=schedule.client,
+            client=client,
             created_at=now,
             first=messages[0].id,
             last=messages[-1].id,

@@ -16,7 +16,7 @@ __all__ = ["Schedules"]
 
 
 class Schedules:
-    """`zone`: of schedules that name none. A `client` of None is the operator, whose all are."""
+    """A `client` of None is the operator, whose all are."""
 
     def __init__(
         self,
@@ -25,7 +25,6 @@ class Schedules:
         now: Callable[[], Instant],
         defaults: Callable[[], Defaults],
         *,
-        zone: str = "UTC",
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
@@ -33,7 +32,6 @@ class Schedules:
         self._now = now
         self._defaults = defaults
         self._wake = wake
-        self.zone = zone
 
     async def add(
         self, wish: Wish, client: int, *, render: Callable[[Schedule], bytes], once: Once | None = None
@@ -43,7 +41,7 @@ class Schedules:
         schedule: Schedule | None = None
         rejected: Rejected | None = None
         try:
-            schedule = plan(wish, self._defaults(), id=self._ids.next(), client=client, now=now, zone=self.zone)
+            schedule = plan(wish, self._defaults(), id=self._ids.next(), client=client, now=now)
         except Rejected as error:
             rejected = error
 
@@ -73,7 +71,7 @@ class Schedules:
             if found is None:
                 return None
             wish = changed(found)
-            planned = plan(wish, self._defaults(), id=id, client=found.client, now=now, zone=self.zone)
+            planned = plan(wish, self._defaults(), id=id, client=found.client, now=now)
             # It may have been changed twice in one millisecond, and each change must be told from the other.
             at = max(now, found.updated_at + 1)
             new = msgspec.structs.replace(planned, created_at=found.created_at, updated_at=at, sent=found.sent)

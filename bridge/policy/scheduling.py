@@ -24,7 +24,7 @@ PROMPT = 60_000  # milliseconds: later than that is late
 FURTHEST: Instant = 253_000_000_000_000  # in the year 9987; what lies behind it no calendar of ours knows
 
 # Each occurrence has its own time.
-_TIMED = ("send_at", "expires_at", "time", "local", "tz", "period", "freq", "per_minute")
+_TIMED = {"send_at": "send_at", "local": "send_at", "time": "time", "tz": "tz", "expires_at": "expires_at"}
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,20 +51,20 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-def plan(wish: Wish, defaults: Defaults, *, id: int, client: int, now: Instant, zone: str) -> Schedule:
-    """The schedule for this wish. `zone`: where none is asked for. Raises `Rejected` with every complaint at once."""
+def plan(wish: Wish, defaults: Defaults, *, id: int, client: int, now: Instant) -> Schedule:
+    """The schedule for this wish. Raises `Rejected` with every complaint at once."""
     complaints: list[Complaint] = []
 
     def complain(at: str, code: str, detail: str) -> None:
         complaints.append(Complaint(at=at, code=code, detail=detail))
 
-    rhythm = Rhythm()
+    rhythm, zone = Rhythm(), ""
     try:
         rhythm = read_rhythm(wish.rhythm)
     except ValueError as error:
         complain("rule", "never_fires" if "never fires" in str(error) else "rule_not_valid", str(error))
     try:
-        zone = zone if wish.zone is None else zone_name(wish.zone)
+        zone = defaults.timetable.timing.zone if wish.zone is None else zone_name(wish.zone)
     except ValueError as error:
         complain("tz", "unknown_zone", str(error))
     for index, day in enumerate(wish.exceptions):
@@ -170,12 +170,12 @@ def _ordered(wish: Wish, defaults: Defaults, now: Instant) -> list[Complaint]:
     """What is wrong with the order itself, with its places here."""
     found = [
         Complaint(
-            at=f"message.{name}",
+            at=f"message.{shown}",
             code="conflict",
             detail="does not go with a schedule: each occurrence has its own time; for its validity use valid_for",
         )
-        for name in _TIMED
-        if getattr(wish.order, name, None) is not None
+        for name, shown in _TIMED.items()
+        if getattr(wish.order, name) is not None
     ]
     if not wish.recipients:
         found.append(Complaint(at="to", code="empty_batch", detail="is empty; give at least one recipient"))

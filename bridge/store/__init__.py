@@ -35,6 +35,7 @@ from bridge.model import (
 from drivers.contract import Followed
 
 __all__ = [
+    "CLOCK_HIGHEST",
     "Changes",
     "MessageFilter",
     "NewerDatabase",
@@ -47,6 +48,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+CLOCK_HIGHEST = "clock_highest"  # in meta: the latest time at which the clock was known to be right
 
 
 class StoreError(Exception):
@@ -190,9 +193,15 @@ class Changes(View, Protocol):
         """A reference (0-65535, counting up) that differs from the last ones used for this recipient; on disk."""
 
     # queue
-    def claim(self, queue: str, now: Instant, limit: int) -> list[Message]:
+    def claim(self, queue: str, now: Instant, limit: int, *, at_once_only: bool = False) -> list[Message]:
         """Take the most urgent due messages out of the queue: highest priority, then earliest due. They keep their
-        status and remember their queue, so that a restart puts them back (`recover`)."""
+        status and remember their queue, so that a restart puts them back (`recover`). `at_once_only`: what was deferred
+        to a time stays."""
+
+    def clock_moved(self, since: Instant, before: Instant, after: Instant) -> None:
+        """The clock said `before` and says `after`. What was to go at once does not wait for a time that was already;
+        what was ordered from `since` on, by a clock that was wrong, keeps the time that it was to live, and doubts
+        keep their windows. What is claimed is not looked at."""
 
     def release(
         self,

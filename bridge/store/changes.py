@@ -106,7 +106,7 @@ class SqlChanges(AffinityChanges, OutboxChanges, ScheduleChanges, SqlView):
 
     # queue
 
-    def claim(self, queue: str, now: Instant, limit: int) -> list[Message]:
+    def claim(self, queue: str, now: Instant, limit: int, *, at_once_only: bool = False) -> list[Message]:
         """Expired ones too: who claims them moves them to `expired`."""
         claimed: list[Message] = []
         priority = ABOVE_ALL
@@ -115,7 +115,8 @@ class SqlChanges(AffinityChanges, OutboxChanges, ScheduleChanges, SqlView):
             if priority is None:
                 break
             wanted = {"queue": queue, "priority": priority, "now": now, "limit": limit - len(claimed)}
-            claimed += self._all(MESSAGE, QUEUE["due"], wanted)
+            statement = QUEUE["due_at_once"] if at_once_only else QUEUE["due"]
+            claimed += self._all(MESSAGE, statement, wanted)
         self._run_many(QUEUE["lease"], [(queue, m.id) for m in claimed])
         return [msgspec.structs.replace(m, queue=None) for m in claimed]
 
@@ -166,6 +167,13 @@ class SqlChanges(AffinityChanges, OutboxChanges, ScheduleChanges, SqlView):
             return False
         self.note(message.id, now, "changed", changed)
         return True
+
+    def clock_moved(self, since: Instant, before: Instant, after: Instant) -> None:
+        values = {"since": since, "before": before, "after": after, "moved": after - before}
+        if after < before:
+            self._run(QUEUE["clock_back"], values)
+        self._run(QUEUE["clock_lives"], values)
+        self._run(QUEUE["clock_doubts"], values)
 
     # moves
 

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from typing import TypeVar, cast
 
 from bridge.model import Instant, Message
-from bridge.store import Changes, Recovered, StoreDamaged, StoreError, View, connect
+from bridge.store import CLOCK_HIGHEST, Changes, Recovered, StoreDamaged, StoreError, View, connect
 from bridge.store.changes import SqlChanges
 from bridge.store.files import Lock, create, sync_directory
 from bridge.store.migrate import migrate, steps
@@ -41,6 +41,7 @@ async def open_store(
     readers: int = 2,
     max_pages: int | None = None,
     checked_at_once: int = CHECKED_AT_ONCE,
+    know: Callable[[Instant], None] = lambda highest: None,
 ) -> SqliteStore:
     """Open the database, or make it. Brings the schema up to date, raises the epoch, puts claimed messages back and
     takes armed attempts for in doubt; `store.recovered` says what was found.
@@ -51,10 +52,12 @@ async def open_store(
     250,000 messages and take 0.2 s from memory), beside the work for a larger one, since a service must be ready soon.
     If that finds damage, the store refuses all further work.
 
+    `know(highest)` is told the latest time at which the clock was known to be right, before `now` decides anything.
+
     Raises `StoreInUse`, `StoreDamaged`, `NewerDatabase`, `StoreFull`, `StoreError`.
     """
     opened = await asyncio.get_running_loop().run_in_executor(
-        None, _open, path, now, doubt_deadline, max_pages, checked_at_once
+        None, _open, path, now, doubt_deadline, max_pages, checked_at_once, know
     )
     return SqliteStore(path, opened, now, readers)
 
@@ -166,6 +169,7 @@ def _open(
     doubt_deadline: Callable[[Message, Instant], Instant | None],
     max_pages: int | None,
     checked_at_once: int,
+    know: Callable[[Instant], None],
 ) -> Opened:
     create(path)
     lock = Lock(path)
@@ -177,6 +181,7 @@ def _open(
         if opened.checked and (finding := _finding(connection)):
             raise connect.damaged(path, finding)
         migrate(connection, path, now(), steps())
+        know(int(SqlView(connection, now).meta(CLOCK_HIGHEST) or 0))
         opened.epoch, opened.recovered = recover(connection, now, doubt_deadline)
         opened.last_id = last_id(connection)
         sync_directory(path)

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 
 from bridge.app import App, running
-from bridge.clock import wall
+from bridge.clock import boot_time, wall
 from bridge.config import Modem, Provider, Secret, Sending, Service, Settings
 from bridge.telemetry import Occurrence
 from drivers.simulator import Simulation
@@ -108,6 +108,8 @@ async def gateway(
     before: Any = None,
     settings: Any = None,
     now_ahead: dict[str, int] | None = None,
+    wall_ahead: dict[str, int] | None = None,
+    kernel: dict[str, bool | None] | None = None,
     providers: tuple[str, ...] = (),
     provider_options: dict[str, Any] | None = None,
     clouds: ProviderSimulation | None = None,
@@ -116,8 +118,9 @@ async def gateway(
     **sending: Any,
 ) -> AsyncIterator[Gateway]:
     """`options`: settings of each modem. `up`: how many modems to wait for. `before`: called with the simulation before
-    the bridge starts. `clouds`: providers that outlive the bridge. `now_ahead`: {"ahead": milliseconds} by which the
-    bridge's wall clock is ahead, changed at will. `sending`: settings of that table."""
+    the bridge starts. `now_ahead`: {"ahead": milliseconds} by which time has passed for the bridge, changed at will.
+    `wall_ahead`: the same for the wall clock alone: it was set. `kernel`: {"synchronised": what the kernel says of it}.
+    `clouds`: providers that outlive the bridge. `sending`: settings of that table."""
     async with Simulation(modems=modems, delay=delay, reports=reports) as sim, AsyncExitStack() as stack:
         if before is not None:
             before(sim)
@@ -129,8 +132,14 @@ async def gateway(
             configured = msgspec.structs.replace(configured, providers=accounts)
         if settings is not None:
             configured = settings(configured)
-        ahead = now_ahead or {"ahead": 0}
-        async with running(configured, now=lambda: wall() + ahead["ahead"]) as app:
+        ahead, wrong = now_ahead or {"ahead": 0}, wall_ahead or {"ahead": 0}
+        said = kernel or {"synchronised": None}
+        async with running(
+            configured,
+            now=lambda: wall() + ahead["ahead"] + wrong["ahead"],
+            boot=lambda: boot_time() + ahead["ahead"],
+            synchronised=lambda: said["synchronised"],
+        ) as app:
             with app.telemetry.listen() as events:
                 transport = httpx.AsyncHTTPTransport(uds=str(configured.service.socket))
                 async with httpx.AsyncClient(transport=transport, base_url="http://gsmbridge", timeout=20) as http:

@@ -25,6 +25,32 @@ SET queue = CASE WHEN :as_of < 0 OR updated_at = :as_of THEN :queue ELSE leased_
     reason = CASE WHEN :code = '' OR (:as_of >= 0 AND updated_at <> :as_of) THEN reason ELSE :reason END
 WHERE id = :id AND queue IS NULL AND status IN ('queued', 'retry_wait');
 
+-- name: clock_back
+-- The clock went back: what was to go at once, or to be tried again, is not to wait for the old time to come again.
+-- What was deferred waits for its time.
+UPDATE messages SET due_at = max(:after, due_at + :moved)
+WHERE queue IS NOT NULL AND due_at > :after
+    AND (due_at <= created_at OR tries > 0 OR status = 'retry_wait' OR code = 'parts_left');
+
+-- name: clock_lives
+-- What was ordered by a clock that was wrong lives as long as it was to live.
+UPDATE messages SET expires_at = expires_at + :moved, close_at = close_at + :moved
+WHERE queue IS NOT NULL AND created_at BETWEEN :since AND :before AND expires_at IS NOT NULL;
+
+-- name: clock_doubts
+UPDATE attempts SET deadline = deadline + :moved
+WHERE state = 'in_doubt' AND state IN ('armed', 'in_doubt') AND deadline IS NOT NULL
+    AND (armed_at >= :since OR :moved < 0);
+
+-- name: due_at_once
+-- As `due`, but what was deferred stays: it has a time of its own, and the clock is not to be trusted.
+SELECT {message}
+FROM messages
+WHERE queue = :queue AND priority = :priority AND due_at <= :now
+    AND (due_at <= created_at OR tries > 0 OR status = 'retry_wait' OR code IN ('parts_left', 'resend'))
+ORDER BY due_at, id
+LIMIT :limit;
+
 -- name: next_due
 -- One step down the index for each priority of the queue.
 WITH RECURSIVE steps (priority) AS (

@@ -1,0 +1,210 @@
+"""Looks after the clock each minute, and at once when it was set or the machine slept. When the bridge begins to go by
+another time, what waits in the store moves with it, and every timer is set anew."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from bridge.clock import Clock, rfc3339
+from bridge.model import Instant
+from bridge.policy.clocks import Belief, Distrust
+from bridge.store import CLOCK_HIGHEST, Changes, Store, StoreError
+from bridge.telemetry import Telemetry
+
+__all__ = ["Timekeeping", "reason"]
+
+log = logging.getLogger("gsmbridge.clock")
+
+EVERY = 60.0  # seconds
+KEPT_EVERY = 3_600_000  # milliseconds: how often the time is written down, for the next start
+SLEPT = 2.0  # seconds
+
+_WHY = {
+    Distrust.BEFORE_BUILD: "it is earlier than this version of gsm-bridge",
+    Distrust.BEHIND_STORE: "it is earlier than the last time that was written down here",
+    Distrust.NOT_SYNCHRONISED: "no time server has set it yet, and the machine has no clock with a battery",
+    Distrust.STEPPED_AHEAD: "it was set ahead by more than ten minutes",
+    Distrust.STEPPED_BACK: "it was set back by more than ten minutes",
+}
+
+
+class Timekeeping:
+    """`give_back()`: channels put what they have claimed back into the store. `wake()`: every timer is to be looked at
+    again."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        store: Store,
+        telemetry: Telemetry,
+        *,
+        give_back: Callable[[], Awaitable[None]],
+        wake: Callable[[], None],
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._telemetry = telemetry
+        self._give_back = give_back
+        self._wake = wake
+        self._look = asyncio.Event()
+        self._since: Instant | None = None if clock.belief.trusted else clock.now()  # of our own clock
+        self._kept: Instant = 0
+        self._asleep = self._slept()
+        self.steps = 0  # since the start
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._clock.startled = lambda: _from_any_thread(loop, self._look)
+        if self._since is not None:
+            self._alarm(self._clock.belief)
+        alarm = _ClockSet.arm()
+        if alarm is not None:
+            loop.add_reader(alarm.fd, self._was_set, alarm)
+        try:
+            while True:
+                await self.look()
+                self._look.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(EVERY):
+                        await self._look.wait()
+        finally:
+            if alarm is not None:
+                loop.remove_reader(alarm.fd)
+                alarm.close()
+
+    async def look(self) -> None:
+        before, new = self._clock.look()
+        try:
+            if new.stepped:
+                self.steps += 1
+                self._telemetry.notable("clock_stepped", level=logging.WARNING, seconds=new.stepped / 1000)
+            if self._since is None and not self._clock.belief.trusted:
+                self._since = self._clock.belief.base
+                if not new.trusted:
+                    self._alarm(new)
+            if self._since is not None and new.trusted:
+                await self._take_over()
+            elif before.trusted and new.trusted and new.stepped:
+                await self._move(new.wall - new.stepped, new.wall, new.wall)
+            await self._keep()
+        except StoreError as error:
+            log.error("clock_not_kept detail=%s", error)
+        asleep = self._slept()
+        if new.stepped or asleep - self._asleep > SLEPT:
+            self._wake()
+        self._asleep = asleep
+
+    async def _take_over(self) -> None:
+        """What the wall clock says holds from one work of the store to the next: no work sees the new time and the old
+        rows."""
+        since = self._since
+        assert since is not None
+        await self._give_back()
+
+        def work(changes: Changes) -> tuple[Instant, Instant]:
+            if not self._clock.belief.trusted:
+                ours, theirs = self._clock.take_over()
+            else:  # the group was undone and runs again
+                ours, theirs = taken
+            taken[:] = ours, theirs
+            changes.clock_moved(since, ours, theirs)
+            changes.set_meta(CLOCK_HIGHEST, str(theirs))
+            return ours, theirs
+
+        taken: list[Instant] = []
+        ours, theirs = await self._store.write(work)
+        self._since = None
+        self._kept = theirs
+        self._telemetry.notable("clock_trusted", seconds_moved=(theirs - ours) / 1000, now=rfc3339(theirs))
+        self._wake()
+
+    async def _move(self, before: Instant, after: Instant, since: Instant) -> None:
+        await self._store.write(lambda changes: changes.clock_moved(since, before, after))
+
+    async def _keep(self) -> None:
+        """The latest good time, written down for the next start."""
+        highest = self._clock.belief.highest
+        if abs(highest - self._kept) >= KEPT_EVERY:
+            await self._store.write(lambda changes: changes.set_meta(CLOCK_HIGHEST, str(highest)))
+            self._kept = highest
+
+    def _alarm(self, belief: Belief) -> None:
+        self._telemetry.notable(
+            "clock_not_trusted",
+            level=logging.WARNING,
+            code=belief.distrust,
+            wall=rfc3339(belief.wall),
+            ours=rfc3339(belief.base),
+            reason=reason(belief),
+        )
+        self._wake()
+
+    def _slept(self) -> float:
+        """Seconds that the machine has slept since its start, and a constant."""
+        return self._clock.read().boot / 1000 - time.monotonic()
+
+    def _was_set(self, alarm: _ClockSet) -> None:
+        alarm.read()
+        self._look.set()
+
+
+def reason(belief: Belief) -> str:
+    """Why the clock is not trusted, and what to do; "" when it is."""
+    if belief.distrust is None:
+        return ""
+    return (
+        f"the clock is not to be trusted: {_WHY[belief.distrust]}; texts for now are sent, deferred and recurring ones "
+        "are held until it is right: start a time server, set it by hand, or see service.clock in the manual"
+    )
+
+
+def _from_any_thread(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    with suppress(RuntimeError):  # the loop is gone
+        loop.call_soon_threadsafe(event.set)
+
+
+class _ClockSet:
+    """Tells when the wall clock was set, or the machine woke: a timer far ahead that the kernel cancels then
+    (timerfd_create(2), TFD_TIMER_CANCEL_ON_SET). Python has it from 3.13 on."""
+
+    _FAR = (1 << 31) - 1 if struct.calcsize("l") == 4 else 1 << 33  # seconds since 1970: the year 2242
+
+    def __init__(self, libc: ctypes.CDLL, fd: int) -> None:
+        self._libc = libc
+        self.fd = fd
+
+    @classmethod
+    def arm(cls) -> _ClockSet | None:
+        """None where the kernel has no such thing; then the look each minute has to do."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        try:
+            fd = libc.timerfd_create(time.CLOCK_REALTIME, os.O_NONBLOCK | os.O_CLOEXEC)
+        except AttributeError:
+            return None
+        if fd < 0:
+            return None
+        found = cls(libc, fd)
+        if not found._set():
+            found.close()
+            return None
+        return found
+
+    def read(self) -> None:
+        with suppress(OSError):  # ECANCELED: that is the news
+            os.read(self.fd, 8)
+        self._set()
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def _set(self) -> bool:
+        absolute, cancel_on_set = 1, 2
+        until = struct.pack("4l", 0, 0, self._FAR, 0)
+        return bool(self._libc.timerfd_settime(self.fd, absolute | cancel_on_set, until, None) == 0)
