@@ -124,7 +124,11 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
             wake_doubts=wake_doubts,
             others=dispatch.others,
         )
-        environment = registry.Environment(state_dir=settings.service.state_dir, usb_helper=settings.service.usb_helper)
+        environment = registry.Environment(
+            state_dir=settings.service.state_dir,
+            usb_helper=settings.service.usb_helper,
+            ports=settings.service.ports,
+        )
         for modem in settings.modems:
             driver = registry.create("modem", modem.id, _modem_settings(modem), environment)
             app.channels[modem.id] = Channel(modem.id, "modem", driver, shared)

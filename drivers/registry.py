@@ -24,6 +24,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: Path
     monotonic: Callable[[], float] = time.monotonic
     usb_helper: Path | None = None  # socket of the part that may reset USB devices
+    ports: tuple[str, ...] = ()  # patterns of the serial ports there may be; empty = the usual ones
     shared: dict[str, object] = msgspec.field(default_factory=dict)  # what the drivers of one kind have in common
 
 

@@ -93,6 +93,12 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             default='"/run/gsmbridge-usb.sock"',
             about="Socket of the helper that may reset USB devices; without it the service has no way to do so.",
         ),
+        Setting(
+            name="ports",
+            read=read.each(read.pattern, '["/dev/ttyUSB*", "/dev/ttyACM*"]'),
+            default='["/dev/serial/by-path/*", "/dev/serial/by-id/*", "/dev/ttyUSB*", "/dev/ttyACM*"]',
+            about="Where a modem is looked for that is not at its port, the most lasting names first.",
+        ),
     ),
     "limits": _declare(
         Setting(

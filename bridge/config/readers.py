@@ -28,6 +28,7 @@ __all__ = [
     "meant",
     "name",
     "path",
+    "pattern",
     "policy",
     "port",
     "prefix",
@@ -173,6 +174,13 @@ def argument(value: object) -> str:
     text = _text(value, "a program or an argument")
     if not text or "\0" in text:
         raise ValueError(f"{says(value)} is no argument of a program")
+    return text
+
+
+def pattern(value: object) -> str:
+    text = _text(value, 'a path with wildcards such as "/dev/ttyUSB*"')
+    if not text.startswith("/") or "\0" in text:
+        raise ValueError(f'{says(value)} is no absolute path; write it as "/dev/ttyUSB*"')
     return text
 
 

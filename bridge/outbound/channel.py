@@ -222,6 +222,9 @@ class Channel:
                 message.id, Status.EXPIRED, now, code="expired", reason="its validity ended before it was sent"
             )
             return None
+        if job.sim != self.sim:  # exchanged since it was assigned: what is left is another question now
+            changes.release(message.id, self._queue_of(job), message.due_at, code=message.code, reason=message.reason)
+            return None
         if not job.left:  # evidence has shown meanwhile that every part was sent
             changes.move(message.id, Status.SENT, now)
             return None
@@ -253,7 +256,7 @@ class Channel:
             following: Job | None = msgspec.structs.replace(job, left=job.left[1:])
         else:
             following = self.backlog.popleft() if self.backlog and self.fit else None
-        goes_on = following is not None and self.fit
+        goes_on = following is not None and self.fit and following.sim == self.sim
         others = self._bridge.others(self.id, message) if isinstance(error, NotSent | Refused) else frozenset()
         around = settle.Surroundings(channel=self.id, others=others)
         rules = self._bridge.rules
@@ -313,12 +316,16 @@ class Channel:
         def work(changes: Changes) -> None:
             for job in jobs:
                 m = job.message
-                half_sent = bool(job.parts) and len(job.left) < m.parts and m.channel is None
-                queue = m.channel or (self.id if half_sent else route_queue(m))
-                changes.release(m.id, queue, m.due_at, code=m.code, reason=m.reason)
+                changes.release(m.id, self._queue_of(job), m.due_at, code=m.code, reason=m.reason)
 
         await self._write(work)
         self._bridge.wake_dispatch()
+
+    def _queue_of(self, job: Job) -> str:
+        """Where a message waits that was assigned and not armed."""
+        m = job.message
+        half_sent = bool(job.parts) and len(job.left) < m.parts and m.channel is None
+        return m.channel or (self.id if half_sent else route_queue(m))
 
     # --- Fitness ------------------------------------------------------------------------------------------------------
 

@@ -16,8 +16,10 @@ from bridge.model import ANY_CHANNEL, Attempt, AttemptState, Instant, Message, S
 from bridge.outbound import settle
 from bridge.outbound.channel import Channel
 from bridge.outbound.job import taken_back
+from bridge.outbound.samesim import keep_to_sim
 from bridge.policy.admission import MODEM_KINDS
 from bridge.policy.routing import ChannelFacts, ChannelKind, Choice, MessageFacts, Route, best_now, choose
+from bridge.policy.stranded import Fail, Follow, Later
 from bridge.store import Changes, Store, StoreFull
 from bridge.telemetry import Telemetry
 from drivers.contract import LinkState, Takes
@@ -43,6 +45,7 @@ class _Taken(msgspec.Struct, frozen=True, kw_only=True):
 class _Claimed(msgspec.Struct, frozen=True, kw_only=True):
     messages: list[_Taken]
     expired: list[int]
+    kept_to_sim: list[tuple[int, Follow | Later | Fail]]
     next_due: Instant | None
 
 
@@ -127,6 +130,7 @@ class Dispatch:
                     room[queue] -= len(taken)
         live: list[_Taken] = []
         expired: list[int] = []
+        kept_to_sim: list[tuple[int, Follow | Later | Fail]] = []
         for message, queue in claimed:
             if message.expires_at is not None and message.expires_at <= now:
                 changes.move(
@@ -136,8 +140,15 @@ class Dispatch:
                 continue
             # A message that was never tried has no code: the common case costs no look-up.
             earlier = changes.attempts(message.id) if message.code or message.tries else ()
+            channel = self._channels.get(queue) if earlier else None
+            if channel is not None:
+                kept = keep_to_sim(changes, message, earlier, channel, self._channels, now)
+                if kept is not None:
+                    kept_to_sim.append((message.id, kept))
+                    continue
             live.append(_Taken(message=message, queue=queue, earlier=tuple(earlier)))
-        return _Claimed(messages=live, expired=expired, next_due=changes.next_due(waiting, now))
+        due = changes.next_due(waiting, now)
+        return _Claimed(messages=live, expired=expired, kept_to_sim=kept_to_sim, next_due=due)
 
     def _room_for(self, queue: str, room: Mapping[str, int]) -> int:
         """How many to claim from a queue: a channel's own by its room, a route's by the room of its first tier that can
@@ -151,6 +162,11 @@ class Dispatch:
     async def _assign(self, claimed: _Claimed) -> None:
         for id in claimed.expired:
             self._telemetry.message("expired", message=show_id("msg", id))
+        for id, kept in claimed.kept_to_sim:
+            if not isinstance(kept, Later):
+                name = "partly_sent" if isinstance(kept, Fail) else "sim_moved"
+                self._telemetry.message(name, message=show_id("msg", id))
+                self.wake()  # it may wait in a queue that was looked at before
         elsewhere: list[tuple[Message, str]] = []
         facts = self._channel_facts()
         rooms = {c.id: c.room for c in facts}

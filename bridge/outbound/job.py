@@ -25,6 +25,7 @@ class Job(msgspec.Struct, kw_only=True):
     message: Message
     parts: list[Part]
     left: list[int]
+    sim: str = ""  # what is left was reckoned for this SIM
     earlier: tuple[Attempt, ...] = ()
     duplicate: bool = False  # the next submission may be a duplicate
 
@@ -46,6 +47,7 @@ def job_for(message: Message, earlier: tuple[Attempt, ...], sim: str, takes: Tak
         message=message,
         parts=parts,
         left=left,
+        sim=sim,
         earlier=earlier,
         duplicate=message.possible_duplicate or again,
     )

@@ -8,6 +8,7 @@ import msgspec
 
 from drivers.contract import Driver
 from drivers.modems.actions import MachineActions
+from drivers.modems.discovery import PATTERNS
 from drivers.modems.driver import ModemDriver
 from drivers.modems.flight_recorder import FlightRecorder
 from drivers.modems.line import Trace
@@ -69,6 +70,8 @@ def _shared(environment: Environment) -> _Shared:
     if not isinstance(found, _Shared):
         monotonic = environment.monotonic
         found = environment.shared["modems"] = _Shared(
-            Ports(monotonic=monotonic), Yard(monotonic), Proofs(environment.state_dir / PROOFS)
+            Ports(patterns=environment.ports or PATTERNS, monotonic=monotonic),
+            Yard(monotonic),
+            Proofs(environment.state_dir / PROOFS),
         )
     return found

@@ -122,7 +122,8 @@ class ModemDriver:
         self._session: Session | None = None  # set while the port is open
         self._facts: Facts | None = None  # of the last session that got so far
         self._sessions = 0
-        self._wrong_port = ""  # where another modem answered last
+        self._missed_since: float | None = None  # ours is nowhere, and another one is at its port
+        self._ports.own(settings.imei, channel)
         self._deaf_port = ""  # where ours does not answer any more; another port of it may
         self._errors_in_row = 0
         self._modem_errors = 0
@@ -153,15 +154,13 @@ class ModemDriver:
         while True:
             opened_at = self._monotonic()
             ports = self._ports.look(self._settings.port)
-            wrong, self._wrong_port = self._wrong_port, ""
             try:
-                port = await self._find(port, wrong)
+                port = await self._find(port)
                 self._startup.expected_imei = self._known_imei()
                 await self._live(await self._opener(self._settings, port))
             except (LinkError, LineDown, StartupError) as error:
                 if isinstance(error, StartupError):
-                    self._wrong_port = port
-                    self._ports.forget(port)
+                    self._ports.learn(port, error.imei)
                 await self._in_trouble(port, error.code, str(error))
             if self._monotonic() - opened_at > self._timing.reopen_last:
                 pause = self._timing.reopen_first
@@ -259,29 +258,44 @@ class ModemDriver:
         finally:
             self._ports.release(link.port)
             self._session = None
-            self._facts = session.facts or self._facts
+            if session.facts is not None:
+                self._facts = session.facts
+                self._missed_since = None
+                self._ports.own(self._known_imei(), self._channel)
 
-    async def _find(self, known: str, wrong: str) -> str:
-        """Where the modem is now. Its port may have another name; its IMEI does not change. `wrong`: another's port."""
+    async def _find(self, known: str) -> str:
+        """Where the modem is now. Its port may have another name; its IMEI does not change."""
         settings, imei = self._settings, self._known_imei()
         deaf, self._deaf_port = self._deaf_port, ""
-        for port in (known, settings.port):
-            if port and port not in (wrong, deaf) and (not (imei or settings.iccid) or _exists(port)):
+        wrong = ""  # where another modem is
+        for port in dict.fromkeys((known, settings.port)):
+            if not port or port == deaf:
+                continue
+            if imei and self._ports.has_other(port, imei):
+                wrong = wrong or port
+            elif not (imei or settings.iccid) or _exists(port):
                 return port
-        found = await self._ports.find(
-            imei=imei, iccid=settings.iccid, skip=wrong or deaf or settings.port, near=self._repairs.usb_path
-        )
+        found = await self._ports.find(imei=imei, iccid=settings.iccid, skip=deaf, near=self._repairs.usb_path)
         if found is not None:
             return found
         if deaf:
             return deaf
-        if wrong and not settings.imei:
+        if wrong and self._may_take_over(wrong):
             log.warning("modem_exchanged channel=%s port=%s before=%s", self._channel, wrong, imei)
             self._facts = None
             return wrong
         what = f"modem {imei}" if imei else f"modem with SIM {settings.iccid}"
         where = f"{settings.port} is not there, and the" if settings.port and not wrong else "The"
         raise LinkError("port_missing", f"{where} {what} is on no other port. Is it plugged in and powered?")
+
+    def _may_take_over(self, port: str) -> bool:
+        """Another modem is at our port: it takes the place of ours when ours stays away and it is nobody else's. When
+        two change places the second may be a moment late."""
+        if self._settings.imei or self._ports.has_owner(port, self._channel):
+            return False
+        now = self._monotonic()
+        self._missed_since = now if self._missed_since is None else self._missed_since
+        return now - self._missed_since >= self._timing.exchanged
 
     async def _in_trouble(self, port: str, code: str, reason: str) -> None:
         """The link ended, or did not come up: told, and repaired where that is due."""

@@ -53,6 +53,7 @@ class Ports:
         self._asking = asyncio.Lock()
         self._known: dict[tuple[object, ...], tuple[float, Found]] = {}
         self._held: dict[str, str] = {}  # device -> the channel that has it open
+        self._owners: dict[str, str] = {}  # IMEI -> the channel whose modem that is
         self._monitor: _Monitor | None = None
         self._monitor_tried = False
 
@@ -60,6 +61,26 @@ class Ports:
 
     def behind(self, port: str) -> UsbPort | None:
         return self.usb.behind(port) if port else None
+
+    def own(self, imei: str, channel: str) -> None:
+        """This modem is that channel's, by the configuration or because it was seen there."""
+        self._owners = {known: owner for known, owner in self._owners.items() if owner != channel}
+        if imei:
+            self._owners[imei[:14]] = channel
+
+    def has_owner(self, port: str, channel: str) -> bool:
+        """The modem there is another channel's."""
+        found = self._learned(port)
+        return found is not None and self._owners.get(found.imei[:14], channel) != channel
+
+    def has_other(self, port: str, imei: str) -> bool:
+        """Another modem than this one answered there a moment ago."""
+        found = self._learned(port)
+        return found is not None and bool(found.imei) and found.imei[:14] != imei[:14]
+
+    def learn(self, port: str, imei: str) -> None:
+        """This modem answered there."""
+        self._known[_identity(port)] = (self._monotonic() + KNOWN_FOR, Found(port=port, imei=imei))
 
     def hold(self, port: str, channel: str) -> None:
         """A driver has it open: nobody else asks it."""
@@ -71,11 +92,6 @@ class Ports:
     def _is_held(self, port: str) -> bool:
         return os.path.realpath(port) in self._held
 
-    def forget(self, port: str) -> None:
-        """What is known of it has proved wrong."""
-        device = os.path.realpath(port)
-        self._known = {key: value for key, value in self._known.items() if key[0] != device}
-
     async def find(self, *, imei: str, iccid: str = "", skip: str = "", near: str = "") -> str | None:
         """The port behind which this modem (or, without `imei`, this SIM) is now. `skip`: just tried. `near`: the USB
         path where it was, asked first."""
@@ -84,9 +100,10 @@ class Ports:
             for port, usb in self._in_order(near):
                 if port == skip or (usb is not None and (usb.silent or usb.path in others)):
                     continue
-                if self._is_held(port):
+                found = self._learned(port)
+                if found is None and self._is_held(port):
                     continue
-                found = await self._ask(port)
+                found = found or await self._ask(port)
                 if found.code:
                     continue
                 if _is_wanted(found, imei, iccid):
@@ -104,16 +121,17 @@ class Ports:
 
         return sorted(ports, key=order)
 
+    def _learned(self, port: str) -> Found | None:
+        """What is known without asking."""
+        known = self._known.get(_identity(port))
+        return known[1] if known is not None and self._monotonic() < known[0] else None
+
     async def _ask(self, port: str) -> Found:
-        key = _identity(port)
-        known = self._known.get(key)
-        now = self._monotonic()
-        if known is not None and now < known[0]:
-            return known[1]
         found = await discovery.probe(port, opener=self._opener, monotonic=self._monotonic)
         if found.code not in ("port_in_use", "port_missing"):
+            now = self._monotonic()
             self._known = {k: v for k, v in self._known.items() if v[0] > now}
-            self._known[key] = (self._monotonic() + (SILENT_FOR if found.code else KNOWN_FOR), found)
+            self._known[_identity(port)] = (now + (SILENT_FOR if found.code else KNOWN_FOR), found)
         return found
 
     # --- when something changes ---------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     radio_rest: float = 2.0  # between off and on
     reset: float = 15.0  # the answer to a reset command
     reset_rest: float = 2.0  # then the port may go
+    exchanged: float = 10.0  # another modem takes the place of ours when ours has been nowhere for so long
     plug_settle: float = 0.3  # from a plug event until the port is opened: udev makes links meanwhile
     reopen_first: float = 1.0
     reopen_last: float = 30.0

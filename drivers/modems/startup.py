@@ -28,12 +28,14 @@ _ROOM = 20  # a storage below this is no better than the SIM
 
 
 class StartupError(Exception):
-    """The modem cannot be used. `blocked`: until a person acts; otherwise trying again may help."""
+    """The modem cannot be used. `blocked`: until a person acts; otherwise trying again may help. `imei`: of the other
+    modem that is there."""
 
-    def __init__(self, code: str, message: str, *, blocked: bool = False) -> None:
+    def __init__(self, code: str, message: str, *, blocked: bool = False, imei: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.blocked = blocked
+        self.imei = imei
 
 
 class Startup:
@@ -163,6 +165,7 @@ class Startup:
             raise StartupError(
                 "wrong_modem",
                 f"{self._line.link.port} is the modem {facts.imei}, not {wanted}. It is looked for on other ports.",
+                imei=facts.imei,
             )
 
     async def _first_number(self, candidates: tuple[Command, ...], low: int, high: int) -> str:

@@ -104,6 +104,7 @@ class _Request(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     name: str | None = None
     since: int = 0
     total: int = 0
+    stat: int = 1
     set: dict[str, Any] = {}
 
 
@@ -185,6 +186,36 @@ def _reboot(simulation: Simulation, request: _Request) -> dict[str, Any]:
     return {}
 
 
+def _rename(simulation: Simulation, request: _Request) -> dict[str, Any]:
+    modem = simulation.modem_of(request.modem or "")
+    modem.rename(request.name or modem.link.name)
+    return {"port": modem.port}
+
+
+def _reset_usb(simulation: Simulation, request: _Request) -> dict[str, Any]:
+    simulation.modem_of(request.modem or "").reset_usb()
+    return {}
+
+
+def _cut_power(simulation: Simulation, request: _Request) -> dict[str, Any]:
+    simulation.modem_of(request.modem or "").cut_power()
+    return {}
+
+
+def _register(simulation: Simulation, request: _Request) -> dict[str, Any]:
+    simulation.modem_of(request.modem or "").modem.register(request.stat)
+    return {}
+
+
+def _swap(simulation: Simulation, request: _Request) -> dict[str, Any]:
+    """The cards of two modems are exchanged; `to` is the number in the other."""
+    one, other = simulation.modem_of(request.modem or ""), simulation.modem_of(request.to)
+    first, second = one.sim, other.sim
+    one.insert(second)
+    other.insert(first)
+    return {}
+
+
 _ACTIONS: dict[str, Callable[[Simulation, _Request], dict[str, Any]]] = {
     "state": _state,
     "ledger": _ledger,
@@ -195,4 +226,9 @@ _ACTIONS: dict[str, Callable[[Simulation, _Request], dict[str, Any]]] = {
     "unplug": _unplug,
     "replug": _replug,
     "reboot": _reboot,
+    "rename": _rename,
+    "reset_usb": _reset_usb,
+    "cut_power": _cut_power,
+    "register": _register,
+    "swap": _swap,
 }

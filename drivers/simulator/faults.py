@@ -17,6 +17,7 @@ import msgspec
 
 __all__ = [
     "Answer",
+    "Cure",
     "FaultError",
     "Faults",
     "Injection",
@@ -64,6 +65,21 @@ class Then(StrEnum):
     REBOOT = "reboot"
     UNPLUG = "unplug"
     DEAF = "deaf"
+
+
+class Cure(StrEnum):
+    """What brings a modem back, from the mildest to the harshest; each does what those before it do."""
+
+    REREGISTER = "reregister"  # AT+COPS=0
+    RADIO = "radio"  # AT+CFUN=0 or 4, then 1
+    RESET = "reset"  # a restart
+    USB = "usb"  # its USB device is reset from outside
+    POWER = "power"  # its power is cut, or it is unplugged
+
+    def does(self, other: Cure | None) -> bool:
+        """Whether it cures what `other` would."""
+        order = list(Cure)
+        return other is not None and order.index(self) >= order.index(other)
 
 
 class SendFault(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +131,8 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     silent: frozenset[str] = frozenset()  # commands that never answer
     deaf: bool = False  # nothing is answered or announced
     deaf_after: int | None = None  # from so many commands on
+    zombie_until: Cure | None = None  # registered, and every send answers CMS 331, until that is done to the modem
+    hung_until: Cure | None = None  # nothing is answered or announced until that is done to it
     sends: tuple[SendFault, ...] = ()
     busy_drops: bool = False  # bytes that come while a command runs are lost; otherwise they wait
     announce: bool = True  # False: no +CMTI although CNMI asks for it

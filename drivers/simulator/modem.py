@@ -14,7 +14,7 @@ from drivers.simulator import general, inbound, messages, radio, sending
 from drivers.simulator.clock import Clock, Timer
 from drivers.simulator.commands import AtError, Form, Handler, Prompt, parse
 from drivers.simulator.disturbances import ring, start_noise
-from drivers.simulator.faults import Answer, Faults, SendFault, Stage, Tally, Then, changed, pick
+from drivers.simulator.faults import Answer, Cure, Faults, SendFault, Stage, Tally, Then, changed, pick
 from drivers.simulator.network import Network, Reception
 from drivers.simulator.profiles import Profile
 from drivers.simulator.sim import READY, Sim, Storage
@@ -119,6 +119,7 @@ class Modem:
     def reboot(self) -> None:
         """Deaf for a while, then the lines of the profile, with all settings lost."""
         self.power_off()
+        self.cure(Cure.RESET)
         self._mode = _Mode.BOOTING
         seconds = self.faults.boot_seconds
         scale = 1.0
@@ -145,6 +146,14 @@ class Modem:
         if self.receptive:
             self.network.available(self.sim)
         return self.faults
+
+    def cure(self, by: Cure) -> None:
+        """Something was done to the modem that may bring it back."""
+        faults = self.faults
+        if by.does(faults.zombie_until):
+            self.set_faults(zombie_until=None)
+        if by.does(faults.hung_until):
+            self.set_faults(hung_until=None)
 
     def register(self, stat: int) -> None:
         """Gain or lose the network (27.007 §7.2: 1 home, 2 searching, 3 denied, 5 roaming)."""
@@ -394,7 +403,11 @@ class Modem:
 
     def _is_deaf(self) -> bool:
         faults = self.faults
-        return faults.deaf or (faults.deaf_after is not None and self.commands_seen > faults.deaf_after)
+        return (
+            faults.deaf
+            or faults.hung_until is not None
+            or (faults.deaf_after is not None and self.commands_seen > faults.deaf_after)
+        )
 
     def _answer_now(self, data: bytes) -> None:
         self._busy = False

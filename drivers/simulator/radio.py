@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from drivers.simulator.commands import Command, Form, Handler, cme, fields, number_in
+from drivers.simulator.faults import Cure
 from drivers.simulator.general import coded, decoded
 from drivers.simulator.sim import READY
 
@@ -27,8 +28,10 @@ def _function(modem: Modem, command: Command) -> list[str]:
             if values[1:] == ["1"] or values[0] == "16":
                 modem.later(0.0, modem.reboot)
                 return []
-            modem.radio = int(values[0])
+            before, modem.radio = modem.radio, int(values[0])
             if modem.radio == 1:
+                if before != 1:
+                    modem.cure(Cure.RADIO)
                 modem.later(0.0, modem.network.available, modem.sim)
             return []
 
@@ -71,6 +74,7 @@ def _operator(modem: Modem, command: Command) -> list[str]:
             elif values[:1] == ["2"]:
                 modem.register(0)
             elif values[:1] in (["0"], ["1"], ["4"]):
+                modem.cure(Cure.REREGISTER)
                 modem.register(1)
             else:
                 raise cme(50)

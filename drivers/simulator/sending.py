@@ -75,7 +75,7 @@ def _submit(
         modem.settle(fault, _verdict(modem, fault), after)
         return
     try:
-        if modem.stat not in (1, 5, 6, 7, 9, 10) or modem.radio != 1:
+        if modem.stat not in (1, 5, 6, 7, 9, 10) or modem.radio != 1 or faults.zombie_until is not None:
             raise Rejected(331)
         entry = modem.network.submit(
             modem.sim,

@@ -13,7 +13,7 @@ from types import TracebackType
 import msgspec
 
 from drivers.simulator.clock import Clock, LoopClock
-from drivers.simulator.faults import Faults, NetworkFaults
+from drivers.simulator.faults import Cure, Faults, NetworkFaults
 from drivers.simulator.ledger import Ledger
 from drivers.simulator.modem import Modem
 from drivers.simulator.network import Network
@@ -102,7 +102,34 @@ class SimulatedModem:
         if name is not None:
             self.link = self._pty.link = self.link.with_name(name)
         self._pty.plug()
+        self.modem.cure(Cure.POWER)
         self.modem.power_on()
+
+    def rename(self, name: str) -> None:
+        """The port goes and comes back under another name at once, as after a reset on the bus."""
+        self.unplug()
+        self.replug(name)
+
+    def reset_usb(self) -> None:
+        """The kernel forgets the device and configures it anew: the port goes and comes, the firmware runs on."""
+        assert self._pty is not None, "the simulation has not started"
+        self._pty.unplug()
+        self.modem.cure(Cure.USB)
+        self._pty.plug()
+
+    def cut_power(self) -> None:
+        """Off and on."""
+        self.unplug()
+        self.replug()
+
+    def insert(self, sim: Sim) -> None:
+        """Another card, put in while the modem has no power; what comes in for it comes here."""
+        plugged = self.plugged
+        self.unplug()
+        self.modem.sim = sim
+        self.modem.network.join(sim, self.modem)
+        if plugged:
+            self.replug()
 
     def stop_reading(self) -> None:
         """Writes to the port block."""

@@ -83,7 +83,13 @@ class Gateway:
 def settings_for(directory: Path, sim: Simulation, modems: list[dict[str, Any]], sending: dict[str, Any]) -> Settings:
     state = directory / "state"
     return Settings(
-        service=Service(state_dir=state, listen="127.0.0.1:0", region="GB", socket=state / "gsmbridge.sock"),
+        service=Service(
+            state_dir=state,
+            listen="127.0.0.1:0",
+            region="GB",
+            socket=state / "gsmbridge.sock",
+            ports=tuple({f"{modem.link.parent}/*" for modem in sim.modems}),
+        ),
         sending=Sending(**sending),
         modems=tuple(
             Modem(**{"id": f"modem{n}", "port": modem.port, "poll": 0.5, **options})
