@@ -1,4 +1,4 @@
-"""`modem ls | info | scan`."""
+"""`modem ls | info | scan`; the other commands of the group have modules of their own."""
 
 from __future__ import annotations
 
@@ -77,31 +77,53 @@ def scan(
     ports: Annotated[
         list[str] | None, typer.Argument(metavar="[PORT]...", help="Default: every serial port there is.")
     ] = None,
+    toml: Annotated[bool, typer.Option("--toml", help="Print nothing but configuration for what was found.")] = False,
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """Ask the serial ports of this machine what they are. Ports in use are named and left alone; nothing is changed."""
+    """Ask the serial ports of this machine what they are, and propose configuration. Ports in use are named and left
+    alone; nothing is changed."""
     import asyncio
 
     from bridge.cli.output import document, table
+    from bridge.cli.progress import progress
     from drivers.modems import discovery
+    from drivers.modems.proposal import Seen, proposal
+    from drivers.modems.usb import UsbTree, mode_problem
 
-    names = ports or discovery.candidates()
+    usb = UsbTree()
+    names = ports or [name for name in discovery.candidates() if (at := usb.behind(name)) is None or not at.silent]
 
-    async def ask() -> list[discovery.Found]:
-        # One after the other: the ports of one modem disturb each other.
-        return [await discovery.probe(port) for port in names]
+    async def ask() -> list[Seen]:
+        asked: list[Seen] = []
+        with progress("Asking ports", len(names)) as done:
+            for port in names:  # one after the other: the ports of one modem disturb each other
+                asked.append(Seen(found=await discovery.probe(port), usb=usb.behind(port)))
+                done(len(asked))
+        return asked
 
-    found = asyncio.run(ask())
+    seen = asyncio.run(ask())
+    odd = [(path, id, *mode_problem(id)) for path, id in usb.devices().items() if mode_problem(id)[0]]
+    found = [one.found for one in seen]
+    wanted = proposal(seen)
     if output is Form.JSON:
         import msgspec
 
-        document({"ports": msgspec.to_builtins(found)})
+        devices = [{"usb": path, "id": id, "code": code, "problem": text} for path, id, code, text in odd]
+        document({"ports": msgspec.to_builtins(found), "devices": devices, "configuration": wanted})
+    elif toml:
+        print(wanted, end="")
     else:
+        rows = [
+            (f.port, f"{f.maker} {f.model}".strip(), f.imei, f.iccid, f.profile, _one_line(f.problem)) for f in found
+        ]
+        rows += [(f"usb {path}", id, "", "", "", text) for path, id, _, text in odd]
         table(
             ("PORT", "MODEL", "IMEI", "ICCID", "PROFILE", "PROBLEM"),
-            ((f.port, f"{f.maker} {f.model}".strip(), f.imei, f.iccid, f.profile, _one_line(f.problem)) for f in found),
+            rows,
             empty="There is no serial port here. Plug the modem in; `dmesg | tail` says what the system makes of it.",
         )
+        if wanted:
+            print(f"\nFor the configuration (`gsmbridge modem scan --toml` prints only this):\n\n{wanted}", end="")
     if ports and any(f.code for f in found):
         raise typer.Exit(Exit.UNAVAILABLE)
 

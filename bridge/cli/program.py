@@ -13,11 +13,13 @@ import typer
 from bridge.cli import (
     configuration,
     demo,
+    dialogue,
     inbox,
     install,
     keys,
     messages,
     modems,
+    prove,
     providers,
     routes,
     send,
@@ -88,6 +90,10 @@ _modem = _group("The modems: what they are, how they are, where they are.")
 _add(_modem, modems.ls)
 _add(_modem, modems.info)
 _add(_modem, modems.scan)
+_add(_modem, prove.prove)
+_add(_modem, dialogue.recording)
+_add(_modem, dialogue.record)
+_add(_modem, dialogue.replay)
 program.add_typer(_modem, name="modem")
 
 _provider = _group("The accounts at providers: what they are, how they are, what can be asked.")

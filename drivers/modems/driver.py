@@ -236,6 +236,19 @@ class ModemDriver:
             leniencies=dict(self._teller.odds),
         )
 
+    # --- for a person who watches -------------------------------------------------------------------------------------
+
+    def can_climb(self, rung: Rung) -> bool:
+        """Whether this rung can be taken here, proven or not."""
+        return self._repairs.possible(rung)
+
+    async def climb(self, rung: Rung) -> None:
+        """Take one rung now, whatever the state of the modem. Raises `ActionFailed`."""
+        if rung in HARDWARE:
+            await self._repairs.hit(rung)
+        elif self._session is not None:
+            self._session.climb_now(rung)
+
     # --- the port -----------------------------------------------------------------------------------------------------
 
     async def _live(self, link: Link) -> None:

@@ -207,20 +207,29 @@ class Repairs:
 
     async def act(self, rung: Rung) -> None:
         """A step on the hardware, in turn with the other modems. What goes wrong is told, and the ladder goes on."""
-        whole_hub = self._diagnosis is Diagnosis.HUB
+        hub = hub_of(self.usb_path) if self._diagnosis is Diagnosis.HUB else ""
         since = self._since if self._since is not None else self._monotonic()
-        path = self.usb_path
-
-        async def turn() -> None:
-            if rung is Rung.USB:
-                await self._actions.reset_usb(path)
-            else:
-                await self._actions.cut_power(path)
-
         try:
-            await self._yard.in_turn(hub_of(path) if whole_hub else "", since, turn)
+            await self._yard.in_turn(hub, since, lambda: self.hit(rung))
         except ActionFailed as error:
             await self._say(RepairState.FAILED, rung=rung.value, reason=str(error))
+
+    async def hit(self, rung: Rung) -> None:
+        """A step on the hardware, now. Raises `ActionFailed`."""
+        if rung is Rung.USB:
+            await self._actions.reset_usb(self.usb_path)
+        else:
+            await self._actions.cut_power(self.usb_path)
+
+    def possible(self, rung: Rung) -> bool:
+        """There are means for it, proven or not."""
+        match rung:
+            case Rung.USB:
+                return self._actions.can_reset_usb(self.usb_path)
+            case Rung.POWER:
+                return self._actions.can_cut_power(self.usb_path)
+            case _:
+                return True
 
     async def cannot(self, reason: str) -> None:
         """Nothing that we may do helps: told once a trouble."""
@@ -246,12 +255,7 @@ class Repairs:
 
     def _able(self) -> frozenset[Rung]:
         proven = self._proofs.proven(self.imei) if self._proofs is not None else frozenset()
-        able = {*ALWAYS, *(proven - HARDWARE)}
-        if Rung.USB in proven and self._actions.can_reset_usb(self.usb_path):
-            able.add(Rung.USB)
-        if Rung.POWER in proven and self._actions.can_cut_power(self.usb_path):
-            able.add(Rung.POWER)
-        return frozenset(able)
+        return ALWAYS | {rung for rung in proven if self.possible(rung)}
 
     async def _say(
         self, state: RepairState, *, rung: str = "", reason: str = "", steps: int = 0, seconds: float = 0.0

@@ -77,6 +77,7 @@ class Session:
         self._repairs = repairs
         self._usb_path = usb_path
         self._trouble = ""  # a streak of failures on a link that is up
+        self._wanted: Rung | None = None
         self._sends_again = False
         self._without_network: float | None = None  # since when
         self._late: list[LateResult] = []
@@ -124,6 +125,11 @@ class Session:
         """One text after the other fails in the same way: something is to be done about the modem."""
         self._trouble = code
         self.ready = False
+        self._wake.set()
+
+    def climb_now(self, rung: Rung) -> None:
+        """Take this rung, because a person says so."""
+        self._wanted = rung
         self._wake.set()
 
     def sends_again(self) -> None:
@@ -206,6 +212,9 @@ class Session:
             self._sends_again = False
             if self._repairs.in_sending:
                 await self._repairs.cured()
+        if self._wanted is not None:
+            wanted, self._wanted = self._wanted, None
+            await self._climb(wanted, "asked for")
         code, self._trouble = self._trouble, ""
         without = 0.0
         if facts.registered is False:

@@ -253,3 +253,22 @@ def test_the_holder_of_a_port_is_named(pty: tuple[int, int, str], tmp_path: Path
     assert holders(name, proc=str(tmp_path)) == ["ModemManager (process 4711)"]
     assert holders("/dev/does-not-exist", proc=str(tmp_path)) == []
     assert "fuser" in holders_sentence("/dev/does-not-exist")
+
+
+def test_modem_manager_is_named_with_the_remedy(pty: tuple[int, int, str], tmp_path: Path) -> None:
+    name = pty[2]
+    held = tmp_path / "4711" / "fd"
+    held.mkdir(parents=True)
+    (held / "7").symlink_to(name)
+    (tmp_path / "4711" / "comm").write_text("ModemManager\n")
+    sentence = holders_sentence(name, proc=str(tmp_path))
+    assert sentence.startswith(
+        "Held by: ModemManager (process 4711). Remedy: sudo systemctl disable --now ModemManager"
+    )
+
+
+def test_a_program_whose_files_cannot_be_seen_is_named_as_a_suspect(pty: tuple[int, int, str], tmp_path: Path) -> None:
+    (tmp_path / "812").mkdir()
+    (tmp_path / "812" / "comm").write_text("ModemManager\n")
+    sentence = holders_sentence(pty[2], proc=str(tmp_path))
+    assert sentence.startswith("ModemManager runs on this machine and may hold it. Remedy:")
