@@ -148,13 +148,13 @@ class Dispatch:
     def _claim(self, changes: Changes, room: dict[str, int]) -> _Claimed:
         now = self._now()
         claimed: list[tuple[Message, str]] = []
-        held = not self._trusted()
+        at_once_only = not self._trusted()
         waiting = changes.queues()
         shut = self._holds.shut(now)
         for queue in waiting:
             free = self._room_for(queue, room, shut)
             if free > 0:
-                taken = changes.claim(queue, now, free, at_once_only=held)
+                taken = changes.claim(queue, now, free, at_once_only=at_once_only)
                 claimed += [(message, queue) for message in taken]
                 if queue in room:
                     room[queue] -= len(taken)
