@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.bench import Bench
-from benchmarks.figures import accept, busy, idle, instant, latency, many, small, start
+from benchmarks.figures import accept, busy, deferred, idle, instant, latency, many, small, start
 from benchmarks.report import Figure
 
 __all__ = ["FIGURES"]
@@ -16,6 +16,7 @@ FIGURES: dict[str, Callable[[Bench], list[Figure]]] = {
     "busy": busy.measure,
     "latency": latency.measure,
     "accept": accept.measure,
+    "deferred": deferred.measure,
     "idle": idle.measure,
     "start": start.measure,
     "small": small.measure,

@@ -59,9 +59,24 @@ def message(m: Mapping[str, Any]) -> None:
         print()
         table(
             ("WHEN", "WHAT", "DETAIL"),
-            ((clock(h["at"]), h["event"], h["data"]) for h in history),
+            ((clock(h["at"]), h["event"], _in_words(h["data"])) for h in history),
             empty="",
         )
+
+
+def _in_words(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Instants as people read them."""
+    return {
+        name: _moment(value) if name in ("until", "due_at") and isinstance(value, int) else value
+        for name, value in data.items()
+    }
+
+
+def _moment(instant: int) -> str:
+    from bridge.cli.output import moment
+    from bridge.clock import rfc3339
+
+    return moment(rfc3339(instant))
 
 
 def batch(b: Mapping[str, Any]) -> None:

@@ -234,7 +234,14 @@ class Channel:
                 self._give_back(message, changes)
             return None
         if job.sim != self.sim:  # exchanged since it was assigned: what is left is another question now
-            changes.release(message.id, self._queue_of(job), message.due_at, code=message.code, reason=message.reason)
+            changes.release(
+                message.id,
+                self._queue_of(job),
+                message.due_at,
+                code=message.code,
+                reason=message.reason,
+                as_of=as_of,
+            )
             return None
         if not job.left:  # evidence has shown meanwhile that every part was sent
             changes.move(message.id, Status.SENT, now)

@@ -45,9 +45,18 @@ def keep_to_sim(
     match decision:
         case Follow(channel=other):
             reason = "its first parts went out by a SIM that is in this modem now"
-            changes.release(message.id, other, message.due_at, code="sim_moved", reason=reason)
+            changes.release(
+                message.id, other, message.due_at, code="sim_moved", reason=reason, as_of=message.updated_at
+            )
         case Later():
-            changes.release(message.id, channel.id, now + AGAIN, code=message.code, reason=message.reason)
+            changes.release(
+                message.id,
+                channel.id,
+                now + AGAIN,
+                code=message.code,
+                reason=message.reason,
+                as_of=message.updated_at,
+            )
         case Fail(reason=reason):
             changes.move(message.id, Status.FAILED, now, code="partly_sent", reason=reason)
         case Stay():

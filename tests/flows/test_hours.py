@@ -14,6 +14,7 @@ import pytest
 
 from bridge.clock import wall
 from bridge.config import Route, Settings, Timing
+from drivers.gsm.pdu import decode_submit
 from drivers.simulator.faults import SendFault
 from tests.flows.gateway import Gateway, gateway
 
@@ -379,3 +380,46 @@ async def test_the_windows_of_a_batch_bind_beside_those_of_its_messages(tmp_path
         found = [await gate.message(m["id"]) for m in answer.json()["messages"]]
         assert [hour_of(m["due_at"]) for m in found] == ["09:00", "09:00"]
         assert [[h["by"] for h in m["windows"]] for m in found] == [["batch"], ["batch", "message"]]
+
+
+# --- Validity ---------------------------------------------------------------------------------------------------------
+
+
+@flow
+async def test_validity_that_ends_between_claim_and_arm_sends_nothing_unless_it_was_prolonged(tmp_path: Path) -> None:
+    """Row 56 of the fault matrix."""
+    clock = {"ahead": 0}
+    async with gateway(tmp_path, now_ahead=clock, delay=0.4) as gate:
+        ids = [await gate.send(TO, f"text {n}", valid_for=60) for n in range(3)]
+        await gate.event("armed", message=ids[0])
+        while gate.app.channels["modem0"].load < 3:  # until both are claimed
+            await gate.message(ids[0])
+        await patch(gate, ids[2], valid_for=600)
+        clock["ahead"] += 120_000
+        expired = await gate.status(ids[1], "expired")
+        assert (expired["code"], expired["attempts"]) == ("expired", [])
+        await gate.status(ids[2], "sent", "delivered")
+    assert gate.texts() == ["text 0", "text 2"]
+
+
+@flow
+async def test_what_is_left_is_given_to_the_modem_and_never_more(tmp_path: Path) -> None:
+    clock = {"ahead": 0}
+    async with gateway(tmp_path, now_ahead=clock) as gate:
+        gate.sim.modems[0].set_faults(sends=(SendFault(first=1, code=42),))
+        id = await gate.send(TO, "an hour", valid_for=3600)
+        await gate.status(id, "retry_wait")
+        clock["ahead"] += 30 * 60_000 + 30_000
+        await woken(gate, id)
+        await gate.status(id, "sent", "delivered")
+        (entry,) = gate.sim.network.ledger
+        assert decode_submit(entry.pdu).validity == 25 * 60, "29.5 minutes, rounded down to fives"
+
+
+@flow
+async def test_a_retry_after_the_validity_is_an_expiry(tmp_path: Path) -> None:
+    async with gateway(tmp_path, retry=(60.0,)) as gate:
+        gate.sim.modems[0].set_faults(sends=(SendFault(first=1, code=42),))
+        expired = await gate.status(await gate.send(TO, "code", valid_for=60), "expired")
+        assert len(expired["attempts"]) == 1
+    assert gate.texts() == []

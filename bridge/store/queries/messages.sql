@@ -82,7 +82,7 @@ SET text = :text, encoding = :encoding, parts = :parts, concatenation = :concate
     channel = :channel, priority = :priority, due_at = :due_at, expires_at = :expires_at, windows = :windows,
     asked_at = :asked_at, code = :code, reason = :reason, updated_at = :now, close_at = :expires_at,
     leased_from = CASE WHEN queue IS NULL THEN :queue END,
-    queue = CASE WHEN queue IS NULL THEN NULL ELSE :queue END
+    queue = CASE WHEN queue IS NULL THEN NULL WHEN queue = '-' THEN '-' ELSE :queue END -- a parked one stays parked
 WHERE id = :id AND status IN ('queued', 'retry_wait');
 
 -- name: add_event
