@@ -286,9 +286,11 @@ def play(
     guard: PinGuard | None = None,
     port: str = "socket://modem0",
     patterns: tuple[str, ...] = (),
+    options: Callable[[Stage], dict[str, Any]] = lambda _stage: {},
     **settings: Any,
 ) -> None:
-    """Run the scenario against a driver that is up (or, `from_start`, against its bring-up)."""
+    """Run the scenario against a driver that is up (or, `from_start`, against its bring-up). `options`: of the driver,
+    made when the stage is there."""
     script = scenario(name)
 
     async def main() -> None:
@@ -302,6 +304,7 @@ def play(
             monotonic=loop.time,
             opener=stage.open,
             patterns=patterns,
+            **options(stage),
         )
         stage.port = port
         scene = Scene(stage, driver, sink)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -27,11 +25,12 @@ from drivers.modems.commands import send
 from drivers.modems.driver import ModemDriver
 from drivers.modems.events import Answer
 from drivers.modems.line import End, SendEnd
-from drivers.modems.link import Link, LinkError
+from drivers.modems.link import Link
 from drivers.modems.profile import Profile
 from drivers.modems.profiles import by_name
 from drivers.modems.settings import ModemSettings
 from drivers.modems.vocabulary import OK, Final, Result
+from tests.drivers.rack import MINE, OTHER, Rack, running
 from tests.drivers.support import IMEI, Inlet, Scene, Stage, play, run_stepped, scenario, submission
 
 
@@ -62,36 +61,6 @@ def test_s23_unplugged_in_mid_send_and_found_again_by_its_imei(tmp_path: Path) -
         assert (await scene.send()).tp_mr == 1
 
     play("sending/S23", host, port=str(old), patterns=(str(tmp_path / "ttyUSB*"),))
-
-
-class Rack:
-    """Ports with modems behind them, each an understudy with its own IMEI."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._stages: dict[str, Stage] = {}
-        self.patterns = (str(folder / "ttyUSB*"),)
-
-    def plug(self, name: str, imei: str) -> str:
-        port = str(self._folder / name)
-        Path(port).touch()
-        stage = self._stages[port] = Stage(scenario("sending/S00"), begun=True)
-        stage.port = port
-        assert stage.player._understudy is not None
-        stage.player._understudy.modem.imei = imei
-        return port
-
-    def unplug(self, port: str) -> None:
-        Path(port).unlink()
-        self._stages.pop(port).unplug()
-
-    async def open(self, settings: ModemSettings, port: str) -> Link:
-        if port not in self._stages:
-            raise LinkError("port_missing", f"{port} does not exist.")
-        return await self._stages[port].open(settings, port)
-
-
-MINE, OTHER = "350000000000006", "490154203237518"
 
 
 def test_another_modem_on_the_configured_port_is_not_used_and_ours_is_found(tmp_path: Path) -> None:
@@ -149,17 +118,6 @@ def test_h10_an_exchanged_modem_is_taken_when_the_old_one_is_nowhere(tmp_path: P
             assert (await sink.link(LinkState.UP, after=seen)).imei == OTHER
 
     run_stepped(main())
-
-
-@asynccontextmanager
-async def running(settings: ModemSettings, rack: Rack, sink: Inlet) -> AsyncIterator[ModemDriver]:
-    driver = ModemDriver(settings, monotonic=asyncio.get_running_loop().time, opener=rack.open, patterns=rack.patterns)
-    task = asyncio.create_task(driver.run(sink))
-    try:
-        yield driver
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def test_the_modem_is_looked_for_when_only_its_imei_is_known(tmp_path: Path) -> None:
@@ -287,7 +245,7 @@ def test_a_modem_that_stops_answering_is_opened_again() -> None:
         assert change.code == "deaf"
         await scene.sink.link(LinkState.UP, after=seen)
 
-    play("sending/H01", host)
+    play("health/H01B", host)
 
 
 @pytest.mark.parametrize(("last", "kind"), [("2A", Absent), ("2B", CannotTell)])

@@ -145,6 +145,16 @@ def test_p08_registered_for_lte_is_registered() -> None:
     play("sim/P08", host, from_start=True)
 
 
+def test_p09_emergency_calls_only_is_not_registered() -> None:
+    async def host(scene: Scene) -> None:
+        change = await scene.sink.link(LinkState.STARTING, "not_registered")
+        assert "antenna" in change.reason
+        with pytest.raises(NotSent):
+            await scene.send()
+
+    play("sim/P09", host, from_start=True)
+
+
 def test_p11_the_sms_layer_is_waited_for() -> None:
     async def host(scene: Scene) -> None:
         await scene.sink.link(LinkState.UP)
