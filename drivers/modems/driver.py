@@ -269,7 +269,7 @@ class ModemDriver:
         try:
             await session.run()
         finally:
-            self._ports.release(link.port)
+            self._ports.release(self._channel)
             self._session = None
             if session.facts is not None:
                 self._facts = session.facts

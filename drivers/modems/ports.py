@@ -30,6 +30,7 @@ log = logging.getLogger("gsmbridge.modem.ports")
 
 KNOWN_FOR = 60.0  # seconds; behind a serial adapter a modem can be exchanged without the port going
 SILENT_FOR = 20.0  # seconds until a port that did not answer is asked again: modems boot for so long
+PASSING = frozenset({"port_in_use", "port_missing", "unplugged"})
 LOOK_EVERY = 0.5  # seconds between two looks at the folders
 LOOK_SELDOM = 5.0  # the same where udev tells
 
@@ -86,8 +87,9 @@ class Ports:
         """A driver has it open: nobody else asks it."""
         self._held[os.path.realpath(port)] = channel
 
-    def release(self, port: str) -> None:
-        self._held.pop(os.path.realpath(port), None)
+    def release(self, channel: str) -> None:
+        """It has none open any more. By its name: when a port goes, its link no longer says what it was."""
+        self._held = {device: holder for device, holder in self._held.items() if holder != channel}
 
     def _is_held(self, port: str) -> bool:
         return os.path.realpath(port) in self._held
@@ -127,11 +129,13 @@ class Ports:
         return known[1] if known is not None and self._monotonic() < known[0] else None
 
     async def _ask(self, port: str) -> Found:
+        key = _identity(port)
         found = await discovery.probe(port, opener=self._opener, monotonic=self._monotonic)
-        if found.code not in ("port_in_use", "port_missing"):
+        # Nothing is remembered of a device that went meanwhile, or that somebody else had open.
+        if found.code not in PASSING and _identity(port) == key:
             now = self._monotonic()
             self._known = {k: v for k, v in self._known.items() if v[0] > now}
-            self._known[_identity(port)] = (now + (SILENT_FOR if found.code else KNOWN_FOR), found)
+            self._known[key] = (now + (SILENT_FOR if found.code else KNOWN_FOR), found)
         return found
 
     # --- when something changes ---------------------------------------------------------------------------------------

@@ -206,8 +206,8 @@ Step = Climb | Wait | Leave
 def decide(
     diagnosis: Diagnosis, signs: Signs, taken: Sequence[Taken], able: frozenset[Rung], *, since: float, now: float
 ) -> Step:
-    """The next step of a trouble that began at `since`. `taken`: all rungs climbed within a day, oldest first, also in
-    earlier troubles. `able`: what this unit can take now."""
+    """The next step of a trouble that began at `since`. `taken`: all rungs climbed since then or within a day,
+    oldest first. `able`: what this unit can take now."""
     ladder = [rung for rung in _LADDERS.get(diagnosis, ()) if rung in able or rung in ALWAYS]
     if not signs.answers:
         ladder = [rung for rung in ladder if rung not in BY_COMMAND]

@@ -195,7 +195,7 @@ class Repairs:
         self._diagnosis = diagnosis
         if not self._enabled:
             return Leave(remedy(diagnosis))
-        while self._taken and self._taken[0].at < now - DAY:
+        while self._taken and self._taken[0].at < min(now - DAY, self._since):
             self._taken.popleft()
         return decide(diagnosis, signs, self._taken, self._able(), since=self._since, now=now)
 

@@ -108,7 +108,10 @@ def test_a_port_that_another_driver_has_open_is_left_alone(tmp_path: Path) -> No
         machine.plug("1-1.1", "1e0e:9001", imei=MINE, first=0, interfaces=4, answering=(2, 3))
         machine.ports.hold(str(machine.dev / "ttyUSB2"), "gsm1")
         assert await machine.ports.find(imei=MINE) == str(machine.dev / "ttyUSB3")
-        machine.ports.release(str(machine.dev / "ttyUSB2"))
+        (machine.dev / "ttyUSB2").unlink()  # what it was can be asked no more
+        machine.ports.release("gsm1")
+        (machine.dev / "ttyUSB2").touch()
+        assert await machine.ports.find(imei=MINE) == str(machine.dev / "ttyUSB2")
 
     run_stepped(main())
 

@@ -60,6 +60,13 @@ def modem_of(stage: Stage) -> Any:
     return stage.player._understudy.modem
 
 
+def hangs(stage: Stage) -> Callable[[str], None]:
+    def happens(_text: str) -> None:
+        modem_of(stage).set_faults(hung_until="power")
+
+    return happens
+
+
 def test_p10_zombie_registration_is_registered_anew_then_the_radio_restarted() -> None:
     async def host(scene: Scene) -> None:
         for _ in range(2):
@@ -89,8 +96,7 @@ def test_h01_a_deaf_modem_is_climbed_up_to_its_power_and_goes_on(tmp_path: Path)
         return {"actions": made[0], "proofs": all_proven(tmp_path, IMEI)}
 
     async def host(scene: Scene) -> None:
-        scene.stage.happens = lambda _text: modem_of(scene.stage).set_faults(hung_until="power")
-        scene.stage.go_on()
+        scene.stage.happens = hangs(scene.stage)
         await scene.sink.link(LinkState.DOWN, "deaf")
         cured = await scene.sink.wait(Repair, lambda step: step.state is RepairState.CURED)
         assert rungs(scene.sink) == ["reopen", "other_port", "usb", "power"]
@@ -106,8 +112,7 @@ def test_h01_what_was_not_proven_is_not_tried(tmp_path: Path) -> None:
     hands = Hands()
 
     async def host(scene: Scene) -> None:
-        scene.stage.happens = lambda _text: modem_of(scene.stage).set_faults(hung_until="power")
-        scene.stage.go_on()
+        scene.stage.happens = hangs(scene.stage)
         await scene.sink.link(LinkState.DOWN, "deaf")
         await asyncio.sleep(3600)
         assert set(rungs(scene.sink)) == {"reopen", "other_port"}
@@ -119,8 +124,7 @@ def test_h01_what_was_not_proven_is_not_tried(tmp_path: Path) -> None:
 
 def test_h01_a_modem_that_is_not_to_be_repaired_is_only_opened_again() -> None:
     async def host(scene: Scene) -> None:
-        scene.stage.happens = lambda _text: modem_of(scene.stage).set_faults(hung_until="power")
-        scene.stage.go_on()
+        scene.stage.happens = hangs(scene.stage)
         await scene.sink.link(LinkState.DOWN, "deaf")
         await asyncio.sleep(600)
         assert rungs(scene.sink) == []
@@ -134,14 +138,13 @@ def test_h02_when_its_port_goes_deaf_the_modem_is_used_by_its_other_one(tmp_path
         first = rack.plug("ttyUSB0", MINE, "health/H02")
         second = rack.plug("ttyUSB1", MINE)
         sink = Inlet()
-        async with running(ModemSettings(port=first), rack, sink) as driver:
+        async with running(ModemSettings(port=first), rack, sink):
             await sink.link(LinkState.UP)
             seen = len(sink.events)
-            rack.stage(first).happens = lambda _text: rack.modem(first).set_faults(deaf=True)
+            rack.stage(first).happens = hangs(rack.stage(first))
             rack.stage(first).begin()
             up = await sink.link(LinkState.UP, after=seen)
             assert (up.port, up.imei) == (second, MINE)
-            assert (await driver.submit(submission("S1", "a1"))).tp_mr is not None or True
             assert rungs(sink) == ["reopen", "other_port"]
 
     run_stepped(main())
@@ -149,6 +152,7 @@ def test_h02_when_its_port_goes_deaf_the_modem_is_used_by_its_other_one(tmp_path
 
 def test_h03_a_flood_of_noise_costs_nothing_but_its_bytes() -> None:
     async def host(scene: Scene) -> None:
+        await asyncio.sleep(0.25)  # amid the noise
         assert (await scene.send()).tp_mr == 5
         await scene.finished()
         health = await scene.driver.health()
@@ -332,8 +336,7 @@ def test_h09_a_modem_that_switched_itself_off_gets_its_power_cut_at_once(tmp_pat
     hands = Hands()
 
     async def host(scene: Scene) -> None:
-        scene.stage.happens = lambda _text: modem_of(scene.stage).set_faults(hung_until="power")
-        scene.stage.go_on()
+        scene.stage.happens = hangs(scene.stage)
         await scene.sink.link(LinkState.DOWN, "powered_down")
         await scene.sink.wait(Repair)
         await asyncio.sleep(5)
@@ -363,3 +366,12 @@ def test_h10_another_modem_takes_the_place_of_one_that_stays_away(tmp_path: Path
             assert loop.time() - at >= 10
 
     run_stepped(main())
+
+
+def test_u05_a_call_is_hung_up_and_the_text_goes() -> None:
+    async def host(scene: Scene) -> None:
+        await asyncio.sleep(1.0)
+        assert (await scene.driver.health()).leniencies["call"] == 1
+        assert (await scene.send()).tp_mr == 9
+
+    play("ussd/U05", host)
