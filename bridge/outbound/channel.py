@@ -54,6 +54,7 @@ T = TypeVar("T")
 SHALLOW, DEEP = 2, 32  # messages claimed ahead: enough for a second, so that an urgent one waits no longer
 LINK_REST = 1.0  # seconds before a channel whose link failed is tried again
 FULL_DISK_WAIT = 1.0
+REPAIRING = "repairing"  # the code of a link that its driver has taken down to repair it
 
 
 class Bridge(msgspec.Struct, frozen=True, kw_only=True):
@@ -463,8 +464,12 @@ class Channel:
         if change.state is not self.state or change.code != self.code:
             self.since = self._bridge.now()
             self._tell.link(change)
+        repaired = change.state is LinkState.UP and self.code == REPAIRING
         self.state = change.state
         self.code = change.code
+        if repaired and self.paused_until is not None and not self._pauses and self._resting is not None:
+            self._resting.cancel()  # it was paused for the network's sake, and something was done about that
+            self._rested()
         self._note_fitness()
         await self._emit(self._tell.link_events(change))
         if self.state is LinkState.UP:
