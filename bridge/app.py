@@ -24,6 +24,7 @@ from bridge.api.serve import HttpServer, ListenError
 from bridge.clock import Clock, boot_time, kernel_synchronised, machine_zone, wall
 from bridge.config import Modem, Provider, Settings
 from bridge.config.hours import hours, timing
+from bridge.config.limits import limits
 from bridge.inbound.receive import Receiver
 from bridge.model import ChannelSnapshot, Ids, Instant, Kind, show_id
 from bridge.opening import StateDirectoryError, open_database, windows
@@ -36,6 +37,7 @@ from bridge.outbound.follow import follow_up
 from bridge.outbound.holds import Holds
 from bridge.outbound.intake import Closed, Intake
 from bridge.outbound.lookups import LookUps
+from bridge.outbound.meter import Meter
 from bridge.outbound.recurring import Recurring
 from bridge.outbound.schedules import Schedules
 from bridge.policy import clocks, routing
@@ -178,6 +180,7 @@ async def running(
             wake_doubts=wake_doubts,
             others=dispatch.others,
             sticks=dispatch.sticks,
+            meters=_meters(settings, now),
         )
         environment = registry.Environment(
             state_dir=settings.service.state_dir,
@@ -371,6 +374,13 @@ def _routes(settings: Settings) -> dict[str, routing.Route]:
 
 def _prices(settings: Settings) -> list[tuple[str, dict[str, Decimal]]]:
     return [(m.id, m.prices) for m in settings.modems] + [(p.id, p.prices) for p in settings.providers]
+
+
+def _meters(settings: Settings, now: Callable[[], Instant]) -> dict[str, Meter]:
+    """For the channels that have limits."""
+    zone = settings.timing.zone or machine_zone()
+    channels: tuple[Modem | Provider, ...] = (*settings.modems, *settings.providers)
+    return {c.id: Meter(c.id, found, now) for c in channels if (found := limits(c, zone)) is not None}
 
 
 def _provider_options(provider: Provider) -> object:

@@ -34,6 +34,7 @@ __all__ = [
     "Message",
     "Occurrence",
     "OccurrenceState",
+    "Quota",
     "Received",
     "Report",
     "Schedule",
@@ -330,6 +331,15 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     windows: str | None = None  # hours of all that is ordered with it; as in a message
 
 
+class Quota(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit of a channel in its present span. `name`: "parts_per_day" ..."""
+
+    name: str
+    used: int
+    most: int
+    resets_at: Instant
+
+
 class ChannelSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A channel as people see it: what the driver knows of itself, and what the bridge does with it."""
 
@@ -345,6 +355,7 @@ class ChannelSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     in_doubt: int = 0
     received: int = 0
     paused_until: Instant | None = None
+    quota: tuple[Quota, ...] = ()
 
 
 class Idempotency(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bridge.timekeeping": ("bridge.clock", "bridge.model", "bridge.policy", "bridge.store", "bridge.telemetry"),
     "bridge.events": ("bridge.clock", "bridge.model", "drivers.contract"),
     "bridge.endpoints": ("bridge.events", "bridge.model"),
-    "bridge.config": ("bridge.model", "bridge.policy.timing"),
+    "bridge.config": ("bridge.model", "bridge.policy.quota", "bridge.policy.timing"),
     "bridge.service_manager": (),
     "bridge.telemetry": ("bridge.model", "drivers.contract"),
     "bridge.policy": ("bridge.model", "drivers.contract", "drivers.gsm"),

@@ -247,6 +247,15 @@ class ModemOut(msgspec.Struct, frozen=True, kw_only=True):
     leniencies: dict[str, int]
 
 
+class QuotaOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit of a channel. `name`: "parts_per_day" and the like."""
+
+    name: str
+    used: int
+    limit: int
+    resets_at: Time
+
+
 class ChannelOut(msgspec.Struct, frozen=True, kw_only=True):
     """A channel. `backlog`: messages assigned, not yet armed. The counts are since the start of the service."""
 
@@ -263,6 +272,7 @@ class ChannelOut(msgspec.Struct, frozen=True, kw_only=True):
     in_doubt: int
     received: int
     paused_until: Time | None
+    quota: list[QuotaOut]
     modem: ModemOut
 
 
@@ -459,6 +469,7 @@ def channel_out(c: ChannelSnapshot) -> ChannelOut:
         in_doubt=c.in_doubt,
         received=c.received,
         paused_until=_time(c.paused_until),
+        quota=[QuotaOut(name=q.name, used=q.used, limit=q.most, resets_at=shown_time(q.resets_at)) for q in c.quota],
         modem=ModemOut(
             model=h.model,
             firmware=h.firmware,

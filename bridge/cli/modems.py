@@ -23,7 +23,7 @@ def ls(
 ) -> None:
     """List the modems of the running service: state, signal, what they have done."""
     from bridge.cli.client import connect
-    from bridge.cli.output import document, table
+    from bridge.cli.output import document, nearest, table
 
     with connect(config, url, key_file) as service:
         found = [c for c in service.get("/v1/channels")["items"] if c["driver"] == "modem"]
@@ -31,7 +31,7 @@ def ls(
         document({"channels": found})
         return
     table(
-        ("ID", "STATE", "MODEL", "OPERATOR", "SIGNAL", "SENT", "IN", "WAITING", "WHY"),
+        ("ID", "STATE", "MODEL", "OPERATOR", "SIGNAL", "SENT", "IN", "WAITING", "QUOTA", "WHY"),
         (
             (
                 c["id"],
@@ -42,6 +42,7 @@ def ls(
                 c["accepted"],
                 c["received"],
                 c["backlog"],
+                nearest(c["quota"]),
                 c["reason"],
             )
             for c in found
@@ -69,6 +70,8 @@ def info(
         document(found)
         return
     modem = found.pop("modem")
+    quota = found.pop("quota")
+    found |= {q["name"]: f"{q['used']} of {q['limit']}, anew {moment(q['resets_at'])}" for q in quota}
     for part in (found, modem):
         pairs({name.replace("_", " "): moment(value) if name in _TIMES else value for name, value in part.items()})
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Form", "clean", "clock", "count", "document", "line", "moment", "pairs", "table"]
+__all__ = ["Form", "clean", "clock", "count", "document", "line", "moment", "nearest", "pairs", "table"]
 
 
 class Form(StrEnum):
@@ -37,6 +37,14 @@ def clean(text: str, *, lines: bool = False) -> str:
 def document(value: Any) -> None:
     """One JSON document."""
     _write(_json(value, indent=2))
+
+
+def nearest(quota: Sequence[Mapping[str, Any]]) -> str:
+    """The limit of a channel that is used up most: "80 of 100 a day"."""
+    if not quota:
+        return ""
+    q = max(quota, key=lambda q: q["used"] / q["limit"])
+    return f"{q['used']} of {q['limit']} {str(q['name']).replace('_', ' ').replace(' per ', ' a ')}"
 
 
 def line(value: Any) -> None:

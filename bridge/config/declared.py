@@ -3,7 +3,7 @@ come from these tables. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -45,6 +45,33 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 def _declare(*settings: Setting) -> dict[str, Setting]:
     return {s.name: s for s in settings}
 
+
+def _limits(what: str) -> Iterator[Setting]:
+    """How much a channel may send."""
+    for name, told in LIMITS.items():
+        yield Setting(name=name, read=read.integer(1, 10_000_000), sample="500", about=told.format(what=what))
+    yield Setting(
+        name="count",
+        read=read.choice("parts", "messages"),
+        default='"parts"',
+        about="What the limits count. A tariff mostly counts parts.",
+    )
+    yield Setting(
+        name="reset_day",
+        read=read.integer(1, 31),
+        default="1",
+        about="Day of the month on which the tariff begins anew.",
+    )
+
+
+LIMITS = {
+    "per_minute": "Most that this {what} may send in a minute. What is more goes by another channel or waits.",
+    "per_hour": "The same in an hour.",
+    "per_day": "The same in a day, on the clock of timing.zone.",
+    "per_month": "The same in a month of the tariff.",
+    "recipients_per_day": "Most different people to whom this {what} may send in a day.",
+    "recipients_per_month": "The same in a month of the tariff.",
+}
 
 TABLES: Mapping[str, dict[str, Setting]] = {
     "service": _declare(
@@ -308,6 +335,7 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             about="What a part costs by this modem, by beginning of the number; * is all others. For routes "
             "that look at costs, see routing.md. All prices in one currency.",
         ),
+        *_limits("modem"),
         Setting(
             name="recording",
             read=read.duration(0, 86_400),
@@ -370,6 +398,7 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             about="What a part costs by this account, by beginning of the number; * is all others. For routes "
             "that look at costs, see routing.md. All prices in one currency.",
         ),
+        *_limits("account"),
     ),
     "route": _declare(
         Setting(

@@ -128,6 +128,14 @@ class Modem(msgspec.Struct, frozen=True, kw_only=True):
     trace: bool = False
     windows: tuple[str, ...] = ()
     prices: dict[str, Decimal] = msgspec.field(default_factory=dict)  # of a part, by beginning of the number
+    per_minute: int | None = None
+    per_hour: int | None = None
+    per_day: int | None = None
+    per_month: int | None = None
+    recipients_per_day: int | None = None
+    recipients_per_month: int | None = None
+    count: str = "parts"  # or "messages"
+    reset_day: int = 1
     recording: float = 900.0  # seconds; 0: none
     repair: bool = True
     power_command: tuple[str, ...] = ()
@@ -143,6 +151,14 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     callback_secret: Secret | None = None
     windows: tuple[str, ...] = ()
     prices: dict[str, Decimal] = msgspec.field(default_factory=dict)
+    per_minute: int | None = None
+    per_hour: int | None = None
+    per_day: int | None = None
+    per_month: int | None = None
+    recipients_per_day: int | None = None
+    recipients_per_month: int | None = None
+    count: str = "parts"  # or "messages"
+    reset_day: int = 1
 
     def __repr__(self) -> str:
         """No options: among them are secrets."""

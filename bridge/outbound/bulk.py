@@ -45,6 +45,7 @@ class BulkChannel(Channel):
                 self.busy = False
                 self._idle.set()
                 if not (self.backlog and self.fit):
+                    await self._when_refilled()
                     self._work.clear()
                     self._bridge.wake_dispatch()
                     await self._work.wait()

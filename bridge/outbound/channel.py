@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from time import monotonic
 from typing import TypeVar
@@ -17,14 +17,15 @@ from typing import TypeVar
 import msgspec
 
 from bridge.events import EventType
-from bridge.model import Attempt, ChannelSnapshot, Ids, Instant, Message, Status, route_queue
+from bridge.model import Attempt, ChannelSnapshot, Ids, Instant, Message, Quota, Status, route_queue
 from bridge.outbound import reports, settle
 from bridge.outbound.holds import Holds
 from bridge.outbound.job import WHOLE, Job, job_for, submission
+from bridge.outbound.meter import QUOTA_USED, Meter
 from bridge.outbound.telling import Teller
 from bridge.policy import fitness
 from bridge.policy.correlation import recipient_key
-from bridge.store import Changes, Store, StoreFull
+from bridge.store import Changes, Store, StoreFull, View
 from bridge.telemetry import Telemetry
 from drivers.contract import (
     Cause,
@@ -71,6 +72,7 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     wake_doubts: Callable[[], None]
     others: Callable[[str, Message], frozenset[str]]  # the channels beside this one that could send it now
     sticks: Callable[[Message], bool]  # its route wants to know which channel sent it
+    meters: Mapping[str, Meter]  # of the channels that have limits
 
 
 class Armed(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +106,8 @@ class Channel:
         self._results: deque[fitness.Result] = deque(maxlen=fitness.KEPT)
         self._pace = 1.0  # seconds a submission takes, smoothed
         self._ahead = SHALLOW  # messages claimed ahead at least
+        self.meter = bridge.meters.get(id)  # None: no limits
+        self._refill: asyncio.TimerHandle | None = None
         self._counts = {"accepted": 0, "refused": 0, "in_doubt": 0, "received": 0}
 
     # --- For the dispatcher -------------------------------------------------------------------------------------------
@@ -111,7 +115,14 @@ class Channel:
     @property
     def fit(self) -> bool:
         """It can send now."""
-        return self.state is LinkState.UP and self.paused_until is None and self._resting is None and not self.draining
+        if (
+            self.state is not LinkState.UP
+            or self.paused_until is not None
+            or self._resting is not None
+            or self.draining
+        ):
+            return False
+        return self.meter is None or self.meter.full is None
 
     @property
     def out_since(self) -> Instant | None:
@@ -124,6 +135,8 @@ class Channel:
         if not self.fit:
             return 0
         depth = 1 if self._pauses else max(self._ahead, min(DEEP, int(1 / self._pace)))
+        if self.meter is not None:
+            depth = min(depth, self.meter.room)
         return max(0, depth - len(self.backlog))
 
     @property
@@ -153,7 +166,15 @@ class Channel:
             busy=self.busy,
             backlog=len(self.backlog),
             paused_until=self.paused_until,
+            quota=() if self.meter is None else await self._bridge.store.read(self._quota),
             **self._counts,
+        )
+
+    def _quota(self, view: View) -> tuple[Quota, ...]:
+        assert self.meter is not None
+        return tuple(
+            Quota(name=u.limit.name, used=u.used, most=u.limit.most, resets_at=u.ends)
+            for u in self.meter.look(view, self._bridge.now())
         )
 
     # --- At work ------------------------------------------------------------------------------------------------------
@@ -192,6 +213,7 @@ class Channel:
                 self.busy = False
                 self._idle.set()
                 if not (self.backlog and self.fit):
+                    await self._when_refilled()
                     self._work.clear()
                     self._bridge.wake_dispatch()
                     await self._work.wait()
@@ -251,6 +273,8 @@ class Channel:
         queue = message.channel or route_queue(message)
         if fresh and self._bridge.holds.keep(changes, message, queue, now, self.id):
             return None
+        if self.meter is not None and not self._within_limits(job, changes, now):
+            return None
         attempt = Attempt(
             id=self._bridge.ids.next(),
             message=message.id,
@@ -271,6 +295,36 @@ class Channel:
             return None
         changes.arm(attempt)
         return Armed(job=job, attempt=attempt)
+
+    async def _when_refilled(self) -> None:
+        """At its limit: what is assigned goes back, and the channel looks again when the limit's span ends."""
+        full = None if self.meter is None else self.meter.full
+        if full is None or self._refill is not None:
+            return
+        await self._return_backlog()
+        wait = max(0.0, (full.until - self._bridge.now()) / 1000)
+
+        def refilled() -> None:
+            self._refill = None
+            self._work.set()
+            self._bridge.wake_dispatch()
+
+        # Not longer than a minute in one go: the wall clock may be set.
+        self._refill = asyncio.get_running_loop().call_later(min(60.0, wait), refilled)
+
+    def _within_limits(self, job: Job, changes: Changes, now: Instant) -> bool:
+        """Counts it. Where the channel may send no more, the message goes to another, or waits until it may."""
+        m = job.message
+        assert self.meter is not None
+        over = self.meter.take(changes, m, job.left[0], len(job.left), now)
+        if over is None:
+            return True
+        queue, due_at = self._queue_of(job), m.due_at
+        if not self._bridge.others(self.id, m):
+            due_at = over.until
+            changes.held(m.id, now, by="channel", reason=f"{self.id}: {over.reason}", until=over.until)
+        changes.release(m.id, queue, due_at, code=QUOTA_USED, reason=f"{self.id}: {over.reason}", as_of=m.updated_at)
+        return False
 
     def _give_back(self, message: Message, changes: Changes) -> None:
         """One that its client changed since it was claimed waits where the change wants it; a cancelled one stays."""

@@ -17,6 +17,7 @@ from bridge.outbound import settle
 from bridge.outbound.channel import Channel
 from bridge.outbound.holds import OUTSIDE_HOURS, Holds
 from bridge.outbound.job import done, taken_back
+from bridge.outbound.meter import QUOTA_USED
 from bridge.outbound.order import keep_in_order
 from bridge.outbound.samesim import keep_to_sim
 from bridge.policy.admission import MODEM_KINDS
@@ -80,6 +81,7 @@ class Dispatch:
         self._routes = routes
         self._usual = usual
         self._holds = holds
+        self._metered: tuple[Channel, ...] = ()  # known once all channels are there
         self._tariffs = tariffs  # by channel
         self._trusted = trusted
         self._windows = windows
@@ -100,11 +102,12 @@ class Dispatch:
         return frozenset(c.channel for c in choice.candidates) - {channel}
 
     async def run(self) -> None:
+        self._metered = tuple(c for c in self._channels.values() if c.meter is not None)
         while True:
             await self._wake.wait()
             self._wake.clear()
             room = {c.id: c.room for c in self._channels.values() if c.room > 0}
-            if not room:
+            if not room and not any(c.meter and c.meter.full for c in self._metered):
                 continue  # a channel that gets room wakes us
             try:
                 claimed = await self._store.write(lambda c, room=room: self._claim(c, room))  # type: ignore[misc]
@@ -160,6 +163,8 @@ class Dispatch:
         shut = self._holds.shut(now)
         for queue in waiting:
             free = self._room_for(queue, room, shut)
+            if self._metered and free == 0:
+                self._hold_for_limits(changes, queue, now)
             if free > 0:
                 taken = changes.claim(queue, now, free, at_once_only=not trusted)
                 claimed += [(message, queue) for message in taken]
@@ -198,6 +203,30 @@ class Dispatch:
             live.append(_Taken(message=message, queue=queue, earlier=tuple(earlier), known_by=known_by))
         due = changes.next_due(waiting, now)
         return _Claimed(messages=live, expired=expired, held=held, kept_to_sim=kept_to_sim, parked=parked, next_due=due)
+
+    def _hold_for_limits(self, changes: Changes, queue: str, now: Instant) -> None:
+        """Where limits are all that stands in the way, what is due waits until the first of them begins anew, and says
+        so."""
+        if queue.startswith(ANY_CHANNEL):
+            route = self._routes.get(queue.removeprefix(ANY_CHANNEL)) or self._routes[self._usual]
+            choice = choose(MessageFacts(), self._channel_facts(), route)
+            if choice.candidates:
+                return
+            ways = [c.channel for c in choice.refusals]
+        else:
+            ways = [queue]
+        full = [
+            (found.until, c.id, found.reason)
+            for c in self._metered
+            if c.id in ways and c.state is LinkState.UP and c.meter is not None and (found := c.meter.full) is not None
+        ]
+        if not full:
+            return
+        until, id, why = min(full)
+        reason = f"{id}: {why}"
+        for message in changes.claim(queue, now, RESCUED):
+            changes.held(message.id, now, by="channel", reason=reason, until=until)
+            changes.release(message.id, queue, until, code=QUOTA_USED, reason=reason, as_of=message.updated_at)
 
     def _room_for(self, queue: str, room: Mapping[str, int], shut: frozenset[str]) -> int:
         """How many to claim from a queue: a channel's own by its room, a route's by the room of its first tier that can
@@ -296,6 +325,7 @@ class Dispatch:
             priority=m.priority,
             route=m.route,
             channel=m.channel,
+            closed=frozenset(c.id for c in self._metered if c.meter is not None and c.meter.closed_to(m.to)),
             refused_by=frozenset(a.channel for a in earlier if a.state is AttemptState.REFUSED_FINAL or taken_back(a)),
             tried=frozenset(a.channel for a in earlier if a.state in TRIED),
         )
@@ -309,7 +339,7 @@ class Dispatch:
                 paused=not c.fit or c.id in shut,
                 load=c.load,
                 room=c.room,
-                reason=OUTSIDE_HOURS if c.id in shut else c.code,
+                reason=OUTSIDE_HOURS if c.id in shut else _why(c),
                 kind=ChannelKind.MODEM if c.takes is Takes.PART else ChannelKind.PROVIDER,
                 carries=CARRIED if c.takes is Takes.PART else None,
                 tariff=self._tariffs.get(c.id, NO_TARIFF),
@@ -324,3 +354,8 @@ class Dispatch:
         if due is not None:
             wait = min(LONGEST_WAIT, max(0.0, (due - self._now()) / 1000))
             self._timer = asyncio.get_running_loop().call_later(wait, self.wake)
+
+
+def _why(channel: Channel) -> str:
+    full = None if channel.meter is None else channel.meter.full
+    return channel.code if full is None else full.reason

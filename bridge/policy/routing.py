@@ -115,6 +115,7 @@ class MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
     channel: str | None = None  # asked for
     refused_by: frozenset[str] = frozenset()  # said a definite no
     tried: frozenset[str] = frozenset()  # could not send it lately
+    closed: frozenset[str] = frozenset()  # may send to no more different people
     parts: int = 1
     known_by: str | None = None  # the channel that last sent to this person or received from them
     # For rules, when it is accepted:
@@ -168,6 +169,8 @@ def choose(message: MessageFacts, channels: Sequence[ChannelFacts], route: Route
             reason = f"it cannot carry {message.kind}"
         elif c.id in message.refused_by:
             reason = "it refused this message"
+        elif c.id in message.closed:
+            reason = "its limit of different recipients is used up"
         elif not c.up:
             reason = c.reason or "it is not up"
         elif c.paused:

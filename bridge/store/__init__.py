@@ -173,6 +173,12 @@ class View(Protocol):
     def last_occurrence(self, schedule: int) -> Instant | None:
         """When the latest was due."""
 
+    def used(self, channel: str) -> dict[str, tuple[Instant, int]]:
+        """By name of the limit: when the span that was counted last began, and what was used in it."""
+
+    def counted(self, channel: str, name: str, began: Instant, recipient: str) -> bool:
+        """This person was counted in that span of that limit."""
+
     def known_by(self, recipient: str) -> str | None:
         """The channel that last sent to this person or received from them, where a sticky route wrote it down."""
 
@@ -342,6 +348,11 @@ class Changes(View, Protocol):
 
     def forget_occurrences(self, before: Instant, limit: int) -> int:
         """The oldest, made before this time."""
+
+    def use(self, channel: str, name: str, began: Instant, more: int) -> None:
+        """Count so much more in the span of that limit which began then."""
+
+    def count_recipient(self, channel: str, name: str, began: Instant, recipient: str) -> None: ...
 
     def stick(self, recipient: str, channel: str, now: Instant) -> None:
         """From now on this person knows us by that channel."""

@@ -43,6 +43,7 @@ from bridge.store.rows import (
     is_plain,
 )
 from bridge.store.schedules import ScheduleChanges
+from bridge.store.usage import UsageChanges
 from bridge.store.views import ABOVE_ALL, ACCESS, ATTEMPTS, INBOX, MESSAGES, QUEUE, REPEATS_FOR, SqlView
 
 __all__ = ["SqlChanges"]
@@ -77,7 +78,7 @@ _ATTEMPT_BEFORE = {
 _to_json = msgspec.json.Encoder().encode
 
 
-class SqlChanges(AffinityChanges, OutboxChanges, ScheduleChanges, LaneChanges, SqlView):
+class SqlChanges(AffinityChanges, UsageChanges, OutboxChanges, ScheduleChanges, LaneChanges, SqlView):
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], Instant]) -> None:
         super().__init__(connection, now)
         self._run_many = connection.executemany

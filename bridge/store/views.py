@@ -35,6 +35,7 @@ from bridge.store.rows import (
     REPORT,
 )
 from bridge.store.schedules import ScheduleView
+from bridge.store.usage import UsageView
 from drivers.contract import Followed
 
 __all__ = ["SqlView"]
@@ -51,7 +52,7 @@ UNRESOLVED_FOR = 3 * 86_400_000  # a late report may still resolve a doubt that 
 REPEATS_FOR = 3_600_000  # a report of a delivery comes again within the hour, if at all
 
 
-class SqlView(AffinityView, OutboxView, ScheduleView):
+class SqlView(AffinityView, UsageView, OutboxView, ScheduleView):
     # messages
 
     def message(self, id: int) -> Message | None:
