@@ -37,7 +37,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bridge.telemetry": ("bridge.model", "drivers.contract"),
     "bridge.policy": ("bridge.model", "drivers.contract", "drivers.gsm"),
     "bridge.store": (
-        "bridge.clock", "bridge.endpoints", "bridge.events", "bridge.model", "bridge.states", "drivers.contract",
+        "bridge.clock", "bridge.endpoints", "bridge.events", "bridge.model", "bridge.policy.urgency", "bridge.states",
+        "drivers.contract",
     ),
     "bridge.outbound": (
         "bridge.clock", "bridge.events", "bridge.model", "bridge.policy", "bridge.states", "bridge.store",

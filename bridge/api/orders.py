@@ -118,6 +118,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = None
     protocol_id: Annotated[_Octet | None, Meta(description="0..255: protocol identifier (TP-PID)")] = None
     dcs: Annotated[_Octet | None, Meta(description="0..255: data coding scheme (TP-DCS) instead of ours")] = None
+    ordered: Annotated[
+        bool | None, Meta(description="true: not before your earlier ordered ones to the same recipient")
+    ] = None
+    order_key: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00-\\x1f\\x7f]*$")] | None,
+        Meta(description="a string of 1 to 64 characters: not before your earlier ones with the same key"),
+    ] = None
 
 
 class OrderIn(Options, frozen=True, kw_only=True):
@@ -181,6 +188,8 @@ def order(given: Options, to: str, key: str = "", by: str = "message") -> Order:
         reject_duplicates=given.reject_duplicates or False,
         protocol_id=given.protocol_id or 0,
         dcs=given.dcs,
+        ordered=given.ordered or False,
+        order_key=given.order_key,
     )
 
 

@@ -138,6 +138,7 @@ class MessageOut(msgspec.Struct, frozen=True, kw_only=True):
     reject_duplicates: bool
     protocol_id: int
     dcs: int | None
+    order_key: str | None
 
 
 class MessageRef(msgspec.Struct, frozen=True):
@@ -360,6 +361,7 @@ def message_out(m: Message, now: Instant) -> MessageOut:
         reject_duplicates=m.reject_duplicates,
         protocol_id=m.protocol_id,
         dcs=m.dcs,
+        order_key=m.order_key,
     )
 
 

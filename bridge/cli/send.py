@@ -80,6 +80,9 @@ def send(
     report: Annotated[
         bool | None, typer.Option("--report/--no-report", help="Ask for a delivery report. Default: as configured.")
     ] = None,
+    ordered: Annotated[
+        bool, typer.Option("--ordered", help="Not before your earlier ordered ones to the same recipient.")
+    ] = False,
     once: Annotated[
         str | None, typer.Option(metavar="KEY", help="Idempotency key: the same command with the same key orders once.")
     ] = None,
@@ -120,6 +123,7 @@ def send(
         "kind": kind,
         "encoding": encoding,
         "report": report,
+        "ordered": ordered or None,
     }
     shared = {name: value for name, value in options.items() if value is not None}
     spread = {"period": period, "freq": freq, "per_minute": per_minute}

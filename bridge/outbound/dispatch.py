@@ -17,8 +17,10 @@ from bridge.outbound import settle
 from bridge.outbound.channel import Channel
 from bridge.outbound.holds import OUTSIDE_HOURS, Holds
 from bridge.outbound.job import done, taken_back
+from bridge.outbound.order import keep_in_order
 from bridge.outbound.samesim import keep_to_sim
 from bridge.policy.admission import MODEM_KINDS
+from bridge.policy.doubt import Windows
 from bridge.policy.prices import Tariff
 from bridge.policy.routing import ChannelFacts, ChannelKind, Choice, MessageFacts, Route, best_now, choose
 from bridge.policy.stranded import Fail, Follow, Later
@@ -31,6 +33,7 @@ __all__ = ["Dispatch"]
 
 log = logging.getLogger("gsmbridge.dispatch")
 
+DEFAULT_WINDOWS = Windows()
 LONGEST_WAIT = 60.0  # seconds; the wall clock may be set, so a far due time is looked at again
 FULL_DISK_WAIT = 1.0
 NO_WAY_WAIT = 1.0  # before what no channel could take is looked at again
@@ -52,6 +55,7 @@ class _Claimed(msgspec.Struct, frozen=True, kw_only=True):
     expired: list[int]
     held: list[int]
     kept_to_sim: list[tuple[int, Follow | Later | Fail]]
+    parked: bool  # some wait for others, so that there is still room
     next_due: Instant | None
 
 
@@ -68,14 +72,17 @@ class Dispatch:
         *,
         tariffs: Mapping[str, Tariff],
         trusted: Callable[[], bool] = lambda: True,
+        windows: Windows = DEFAULT_WINDOWS,
     ) -> None:
         """`routes` by name, in the order in which their rules are asked. `usual`: the one for all other messages.
-        `trusted`: whether the clock is; what was deferred to a time is held while it is not."""
+        `trusted`: whether the clock is; what was deferred to a time is held while it is not.
+        `windows`: how long evidence is awaited."""
         self._routes = routes
         self._usual = usual
         self._holds = holds
         self._tariffs = tariffs  # by channel
         self._trusted = trusted
+        self._windows = windows
         self._store = store
         self._channels = channels
         self._now = now
@@ -132,7 +139,7 @@ class Dispatch:
         moved = await self._store.write(work)
         if moved:
             self._telemetry.notable("stranded_moved", level=logging.WARNING, messages=moved)
-            self.wake()
+        self.wake()  # each minute: also for what became free in another way
         return moved
 
     def _free(self, changes: Changes, channel: str, now: Instant) -> int:
@@ -148,13 +155,13 @@ class Dispatch:
     def _claim(self, changes: Changes, room: dict[str, int]) -> _Claimed:
         now = self._now()
         claimed: list[tuple[Message, str]] = []
-        at_once_only = not self._trusted()
+        trusted = self._trusted()
         waiting = changes.queues()
         shut = self._holds.shut(now)
         for queue in waiting:
             free = self._room_for(queue, room, shut)
             if free > 0:
-                taken = changes.claim(queue, now, free, at_once_only=at_once_only)
+                taken = changes.claim(queue, now, free, at_once_only=not trusted)
                 claimed += [(message, queue) for message in taken]
                 if queue in room:
                     room[queue] -= len(taken)
@@ -162,6 +169,7 @@ class Dispatch:
         expired: list[int] = []
         held: list[int] = []
         kept_to_sim: list[tuple[int, Follow | Later | Fail]] = []
+        parked = False
         for message, queue in claimed:
             if message.expires_at is not None and message.expires_at <= now:
                 changes.move(
@@ -169,12 +177,15 @@ class Dispatch:
                 )
                 expired.append(message.id)
                 continue
+            if message.order_key is not None and keep_in_order(changes, message, queue, now, self._windows):
+                parked = True
+                continue
             # A message that was never tried has no code: the common case costs no look-up.
             earlier = changes.attempts(message.id) if message.code or message.tries else ()
             own = "" if queue.startswith(ANY_CHANNEL) else queue
             # The rest of a half-sent one goes on: the phone has begun to put it together.
             begun = any(done(a) for a in earlier)
-            if not begun and self._holds.keep(changes, message, queue, now, own):
+            if not begun and self._holds.keep(changes, message, queue, now, own, trusted=trusted):
                 held.append(message.id)
                 continue
             channel = self._channels.get(queue) if earlier else None
@@ -186,7 +197,7 @@ class Dispatch:
             known_by = changes.known_by(message.to) if self._route_of(message).sticky else None
             live.append(_Taken(message=message, queue=queue, earlier=tuple(earlier), known_by=known_by))
         due = changes.next_due(waiting, now)
-        return _Claimed(messages=live, expired=expired, held=held, kept_to_sim=kept_to_sim, next_due=due)
+        return _Claimed(messages=live, expired=expired, held=held, kept_to_sim=kept_to_sim, parked=parked, next_due=due)
 
     def _room_for(self, queue: str, room: Mapping[str, int], shut: frozenset[str]) -> int:
         """How many to claim from a queue: a channel's own by its room, a route's by the room of its first tier that can
@@ -213,6 +224,8 @@ class Dispatch:
                 name = "partly_sent" if isinstance(kept, Fail) else "sim_moved"
                 self._telemetry.message(name, message=show_id("msg", id))
                 self.wake()  # it may wait in a queue that was looked at before
+        if claimed.parked:
+            self.wake()
         elsewhere: list[tuple[Message, str]] = []
         shut = self._holds.shut(self._now())
         every = self._channel_facts()

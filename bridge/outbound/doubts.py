@@ -56,7 +56,7 @@ class Doubts:
                 continue
             for attempt, decision in closed:
                 self._tell(attempt, decision)
-            if any(isinstance(decision, Resend) for _, decision in closed):
+            if closed:  # to be sent again, or no more in the way of others
                 self._wake_dispatch()
             await self._pause(due)
 

@@ -11,6 +11,7 @@ from bridge.store import Changes
 __all__ = ["OUTSIDE_HOURS", "Holds"]
 
 OUTSIDE_HOURS = "outside_hours"  # why a channel is passed over
+BLIND_WAIT = 60_000
 LOOKED_AT_AGAIN = 3_600_000  # what never opens, since the configuration was changed, is said once an hour
 
 
@@ -22,10 +23,24 @@ class Holds:
         """The channels outside their hours."""
         return self._timetable.shut(now)
 
-    def keep(self, changes: Changes, message: Message, queue: str, now: Instant, channel: str = "") -> bool:
+    def keep(
+        self,
+        changes: Changes,
+        message: Message,
+        queue: str,
+        now: Instant,
+        channel: str = "",
+        *,
+        trusted: bool = True,
+    ) -> bool:
         """Put a claimed message back when its hours, or those of the channel that is to send it, are over. True: done.
-        Another channel of its route may be open; then it waits for that one at once."""
+        Another channel of its route may be open; then it waits for that one at once. `trusted`: whether the clock
+        is; while not, nobody knows what hour it is, and what has hours waits."""
         gates = self._timetable.gates(message, channel)
+        if gates is not None and not trusted:
+            reason = "it may go at certain hours only, and the clock is not to be trusted"
+            changes.release(message.id, queue, now + BLIND_WAIT, code="clock_not_trusted", reason=reason)
+            return True
         if gates is None or _open(gates, now):
             return False
         elsewhere = self._timetable.gates(message) if channel and message.channel is None else gates

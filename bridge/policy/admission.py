@@ -89,6 +89,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     reject_duplicates: bool = False
     protocol_id: int = 0
     dcs: int | None = None
+    ordered: bool = False  # after the earlier ones to the same recipient
+    order_key: str | None = None  # after the earlier ones with the same key
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -247,6 +249,7 @@ def _draft(
         reject_duplicates=order.reject_duplicates,
         protocol_id=order.protocol_id,
         dcs=order.dcs,
+        order_key=order.order_key,
         route=order.route,
         options=order.options if order.url is None else {**order.options, "url": order.url},
         windows=when.windows,
@@ -267,6 +270,8 @@ def _addressed(
     number = numbers.normal(order.to, defaults.region)
     if isinstance(number, str) and isinstance(draft, Message):
         message = msgspec.structs.replace(draft, id=id, to=number)
+        if order.ordered and order.order_key is None:
+            message = msgspec.structs.replace(message, order_key=number)
         if defaults.rules or message.route is not None:
             message = _routed(message, defaults.rules, order.key)
         if not (offset or message.windows or defaults.timetable.any):

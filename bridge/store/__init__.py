@@ -194,7 +194,8 @@ class Changes(View, Protocol):
 
     # queue
     def claim(self, queue: str, now: Instant, limit: int, *, at_once_only: bool = False) -> list[Message]:
-        """Take the most urgent due messages out of the queue: highest priority, then earliest due. They keep their
+        """Take the most urgent due messages out of the queue: highest priority, which rises while one waits (see
+        bridge.policy.urgency), then earliest due. They keep their
         status and remember their queue, so that a restart puts them back (`recover`). `at_once_only`: what was deferred
         to a time stays."""
 
@@ -222,6 +223,15 @@ class Changes(View, Protocol):
     def revise(self, message: Message, now: Instant, changed: dict[str, str | int | bool | None]) -> bool:
         """Put down what its client changed while it waits: text, way, priority, times, and its new `updated_at`. Who
         has claimed it finds out when arming. False, and nothing is written, when it does not wait any more."""
+
+    # order
+    def predecessor(self, message: Message, now: Instant, *, window: int, alarm_window: int) -> int | None:
+        """The first message with the same order key, ordered before this one by the same client, that is in its way:
+        neither accepted nor ended, nor for a later time, nor in doubt for longer than the window of its priority."""
+
+    def park(self, message: Message, queue: str, now: Instant) -> int:
+        """Out of the queue until one of its lane is accepted, in doubt or ends, with those that wait behind it there.
+        Returns how many. The moves of the others let it go again, in order."""
 
     # moves
     def move(

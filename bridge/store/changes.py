@@ -26,8 +26,10 @@ from bridge.model import (
     Report,
     Status,
 )
+from bridge.policy.urgency import ALARM, effective, order
 from bridge.states import ATTEMPT_MOVES, MOVES, WAITING
 from bridge.store.affinity import AffinityChanges
+from bridge.store.lanes import LaneChanges
 from bridge.store.outbox import OutboxChanges
 from bridge.store.rows import (
     API_KEY,
@@ -75,7 +77,7 @@ _ATTEMPT_BEFORE = {
 _to_json = msgspec.json.Encoder().encode
 
 
-class SqlChanges(AffinityChanges, OutboxChanges, ScheduleChanges, SqlView):
+class SqlChanges(AffinityChanges, OutboxChanges, ScheduleChanges, LaneChanges, SqlView):
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], Instant]) -> None:
         super().__init__(connection, now)
         self._run_many = connection.executemany
@@ -93,6 +95,7 @@ class SqlChanges(AffinityChanges, OutboxChanges, ScheduleChanges, SqlView):
         if len(plain) < len(messages):
             full = [(*MESSAGE.encode(m), _close_at(m)) for m in messages if not is_plain(m)]
             self._run_many(MESSAGES["add"], full)
+            self._join_lanes(messages)
         self._tell_added(messages)
 
     def add_batch(self, batch: Batch) -> None:
@@ -108,17 +111,35 @@ class SqlChanges(AffinityChanges, OutboxChanges, ScheduleChanges, SqlView):
 
     def claim(self, queue: str, now: Instant, limit: int, *, at_once_only: bool = False) -> list[Message]:
         """Expired ones too: who claims them moves them to `expired`."""
+        statement = QUEUE["due_at_once"] if at_once_only else QUEUE["due"]
+
+        def due(priority: int, most: int) -> list[Message]:
+            return self._all(MESSAGE, statement, {"queue": queue, "priority": priority, "now": now, "limit": most})
+
         claimed: list[Message] = []
+        others: list[int] = []  # priorities below the alarms, highest first
         priority = ABOVE_ALL
-        while len(claimed) < limit:
-            priority = self._value(QUEUE["next_priority"], {"queue": queue, "below": priority})
-            if priority is None:
+        while (priority := self._value(QUEUE["next_priority"], {"queue": queue, "below": priority})) is not None:
+            if priority < ALARM:
+                others.append(priority)
+            elif (claimed := claimed + due(priority, limit - len(claimed))) and len(claimed) == limit:
                 break
-            wanted = {"queue": queue, "priority": priority, "now": now, "limit": limit - len(claimed)}
-            statement = QUEUE["due_at_once"] if at_once_only else QUEUE["due"]
-            claimed += self._all(MESSAGE, statement, wanted)
+        while others and len(claimed) < limit:
+            if self._overtaken(queue, others, now):
+                found = [m for one in others for m in due(one, limit - len(claimed))]
+                claimed += sorted(found, key=lambda m: order(m, now))[: limit - len(claimed)]
+                break
+            claimed += due(others.pop(0), limit - len(claimed))
         self._run_many(QUEUE["lease"], [(queue, m.id) for m in claimed])
         return [msgspec.structs.replace(m, queue=None) for m in claimed]
+
+    def _overtaken(self, queue: str, priorities: list[int], now: Instant) -> bool:
+        """Whether one of a lower priority has waited so long that it may go before one of the first."""
+        for priority in priorities[1:]:
+            oldest = self._value(QUEUE["oldest"], {"queue": queue, "priority": priority})
+            if oldest is not None and effective(priority, now - oldest) > priorities[0]:
+                return True
+        return False
 
     def release(
         self,
@@ -200,6 +221,8 @@ class SqlChanges(AffinityChanges, OutboxChanges, ScheduleChanges, SqlView):
         if not code and tries is None and possible_duplicate is None and self._usual_move(message, new, now, as_of):
             self.note(message, now, event or new._value_, data or {})
             self._tell_moved(message, new, now, code, reason, data or {})
+            if message in self._laned:
+                self._lane_moved(message, new, now)
             return True
         found = self._run(MESSAGES["status"], {"id": message}).fetchone()
         if found is None or new not in MOVES[old := Status(found[0])]:
@@ -229,6 +252,8 @@ class SqlChanges(AffinityChanges, OutboxChanges, ScheduleChanges, SqlView):
         row.update(data or {})
         self.note(message, now, event or new._value_, row)
         self._tell_moved(message, new, now, code, reason, row)
+        if message in self._laned:
+            self._lane_moved(message, new, now)
         return True
 
     def _usual_move(self, message: int, new: Status, now: Instant, as_of: Instant | None) -> bool:

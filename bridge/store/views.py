@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bridge.model import (
+    PARKED,
     ApiKey,
     Attempt,
     Batch,
@@ -124,7 +125,7 @@ class SqlView(AffinityView, OutboxView, ScheduleView):
         name = ""
         while (name := self._value(QUEUE["next_queue"], {"after": name})) is not None:
             names.append(name)
-        return names
+        return [name for name in names if name != PARKED]
 
     def next_due(self, queues: Sequence[str], after: Instant) -> Instant | None:
         steps = [self._value(QUEUE["next_due"], {"queue": queue, "after": after}) for queue in queues]

@@ -11,6 +11,9 @@ WHERE queue = :queue AND priority = :priority AND due_at <= :now
 ORDER BY due_at, id
 LIMIT :limit;
 
+-- name: oldest
+SELECT min(due_at) FROM messages WHERE queue = :queue AND priority = :priority;
+
 -- name: lease
 UPDATE messages SET queue = NULL, leased_from = ? WHERE id = ?;
 
