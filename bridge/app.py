@@ -147,6 +147,7 @@ async def running(
             holds,
             tariffs=tariffs,
             trusted=lambda: clock.trusted,
+            windows=rules.windows,
         )
         doubts = Doubts(store, app.channels, now, telemetry, rules, wake_dispatch=dispatch.wake)
         look_ups = LookUps(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from drivers.simulator.faults import SendFault, Stage, Then
+from drivers.simulator.faults import SendFault, Stage
 from tests.flows.gateway import gateway
 
 ALICE, BOB = "+447700900123", "+447700900456"
@@ -28,7 +28,7 @@ def test_ordered_texts_reach_the_network_in_their_order_over_two_modems(tmp_path
 def test_a_refused_one_is_tried_again_before_the_next_goes(tmp_path: Path) -> None:
     async def story() -> None:
         async with gateway(tmp_path, retry=[0.3]) as gate:
-            gate.sim.modems[0].set_faults(sends=(SendFault(stage=Stage.RESULT, first=1, count=1, code=42),))
+            gate.sim.modems[0].set_faults(sends=(SendFault(stage=Stage.PROMPT, code=302),))
             first = await gate.send(ALICE, "first", ordered=True)
             second = await gate.send(ALICE, "second", ordered=True)
             other = await gate.send(ALICE, "in no order")
@@ -42,9 +42,8 @@ def test_a_refused_one_is_tried_again_before_the_next_goes(tmp_path: Path) -> No
 
 def test_one_in_doubt_holds_the_next_for_the_evidence_window(tmp_path: Path) -> None:
     async def story() -> None:
-        fault = SendFault(stage=Stage.RESULT, first=1, count=1, then=Then.SILENCE)
-        async with gateway(tmp_path, options=[{"result_timeout": 1.0}], evidence_window=2.0) as gate:
-            gate.sim.modems[0].set_faults(sends=(fault,))
+        async with gateway(tmp_path, evidence_window=2.0) as gate:
+            gate.sim.modems[0].set_faults(sends=(SendFault(code=38),))
             first = await gate.send(ALICE, "first", ordered=True, policy="at_most_once")
             second = await gate.send(ALICE, "second", ordered=True)
             await gate.status(first, "in_doubt")
