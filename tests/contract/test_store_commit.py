@@ -312,7 +312,7 @@ def test_a_full_disk_refuses_the_order_keeps_nothing_of_it_and_goes_on(place: Pl
     small = message()
 
     async def story() -> None:
-        async with place.open(max_pages=80) as store:
+        async with place.open(max_pages=110) as store:
             await store.write(lambda c: c.add([small]))
             large = [message(text="x" * 1000) for _ in range(500)]
             outcome = [message(text="y") for _ in range(3)]
