@@ -25,7 +25,12 @@ from bridge.clock import Clock, boot_time, kernel_synchronised, machine_zone, wa
 from bridge.config import Modem, Provider, Settings
 from bridge.config.hours import hours, timing
 from bridge.config.limits import limits
+from bridge.inbound.calls import Calls
+from bridge.inbound.optouts import OptOuts
+from bridge.inbound.programs import Programs
+from bridge.inbound.publish import Publisher
 from bridge.inbound.receive import Receiver
+from bridge.inbound.rules import RuleBook
 from bridge.model import ChannelSnapshot, Ids, Instant, Kind, show_id
 from bridge.opening import StateDirectoryError, open_database, windows
 from bridge.outbound import settle
@@ -40,8 +45,9 @@ from bridge.outbound.lookups import LookUps
 from bridge.outbound.meter import Meter
 from bridge.outbound.recurring import Recurring
 from bridge.outbound.schedules import Schedules
-from bridge.policy import clocks, routing
+from bridge.policy import clocks, inbound_rules, routing
 from bridge.policy.admission import MODEM_KINDS, Defaults, Order, admit
+from bridge.policy.gate import Gate
 from bridge.policy.prices import tariff
 from bridge.policy.timing import Timetable
 from bridge.schedule import Housekeeping
@@ -80,6 +86,11 @@ class App:
         self.housekeeping: Housekeeping | None = None  # set once the service runs
         self.channels: dict[str, Channel] = {}
         self.ready = False
+
+    def line(self, sim: str, channel: str) -> str | None:
+        """The channel that has this SIM now: where `channel` had it, or where it was put since."""
+        now = next((c.id for c in self.channels.values() if c.sim == sim), channel)
+        return now if now in self.channels else None
 
     async def snapshots(self) -> list[ChannelSnapshot]:
         return [await channel.snapshot() for channel in self.channels.values()]
@@ -131,9 +142,10 @@ async def running(
         app = App(settings, store, telemetry, ids, clock)
         _tell_recovery(app)
 
+        opt_outs = OptOuts(store, ids, now)
+        await opt_outs.load()
         routes = _routes(settings)
         sticky = any(route.sticky for route in routes.values())
-        receiver = Receiver(store, ids, now, telemetry, sticky=sticky)
         defaults = _defaults(settings)
         holds = Holds(defaults.timetable)
         tariffs = {id: tariff(prices) for id, prices in _prices(settings) if prices}
@@ -169,6 +181,25 @@ async def running(
             wake_dispatch=dispatch.wake,
         )
         schedules = Schedules(store, ids, now, lambda: intake.defaults, wake=recurring.wake)
+        intake.gate = dispatch.gate = Gate(
+            opt_outs=opt_outs.by_number, allow=settings.sending.allow_to, deny=settings.sending.deny_to
+        )
+        book = RuleBook(_inbound_rules(settings), ids, defaults=lambda: intake.defaults, line=app.line)
+        programs = Programs(store, book, now, telemetry)
+        window = int(settings.inbound.reply_window * 1000)
+        publisher = Publisher(
+            book,
+            opt_outs,
+            ids,
+            window=window,
+            region=settings.service.region,
+            wake_dispatch=dispatch.wake,
+            wake_programs=programs.wake,
+        )
+        early = settings.inbound.early_publish
+        receiver = Receiver(
+            store, ids, now, telemetry, publisher, early=None if early is None else int(early * 1000), sticky=sticky
+        )
         shared = Bridge(
             store=store,
             ids=ids,
@@ -177,6 +208,7 @@ async def running(
             rules=rules,
             holds=holds,
             receive=receiver.receive,
+            called=Calls(store, ids, now, telemetry).take,
             wake_dispatch=dispatch.wake,
             wake_doubts=wake_doubts,
             others=dispatch.others,
@@ -196,14 +228,11 @@ async def running(
             app.channels[provider.id] = channel_for(provider.id, provider.driver, driver, shared)
 
         server = HttpServer(
-            api.build(_parts(app, intake, schedules, dispatch, now)),
+            api.build(_parts(app, intake, schedules, dispatch, now, opt_outs)),
             listen=settings.service.listen,
             socket=settings.service.socket,
         )
         await follow_up(store, app.channels.values())
-        housekeeping = Housekeeping(
-            store, receiver, now, telemetry, rescue=lambda: dispatch.rescue(rules.windows.usual)
-        )
 
         async def give_back() -> None:
             for channel in app.channels.values():
@@ -225,7 +254,16 @@ async def running(
         tasks.start(recurring.run(), "recurring")
         tasks.start(timekeeping.run(), "clock")
         tasks.start(look_ups.run(), "look-ups")
+        tasks.start(programs.run(), "programs")
         tasks.start(_end_with(store), "store")
+        housekeeping = Housekeeping(
+            store,
+            receiver,
+            now,
+            telemetry,
+            rescue=lambda: dispatch.rescue(rules.windows.usual),
+            reply_window=window,
+        )
         app.housekeeping = housekeeping
         app.recurring = recurring
         housekeeping.start()
@@ -384,6 +422,21 @@ def _meters(settings: Settings, now: Callable[[], Instant]) -> dict[str, Meter]:
     return {c.id: Meter(c.id, found, now) for c in channels if (found := limits(c, zone)) is not None}
 
 
+def _inbound_rules(settings: Settings) -> inbound_rules.Rules:
+    inbound = settings.inbound
+    return inbound_rules.Rules(
+        out_words=inbound.opt_out_words,
+        in_words=inbound.opt_in_words,
+        out_answer=inbound.opt_out_answer,
+        in_answer=inbound.opt_in_answer,
+        allow_from=inbound.allow_from,
+        deny_from=inbound.deny_from,
+        own_numbers=inbound.own_numbers,
+        answers_per_day=inbound.answers_per_day,
+        rules=tuple(msgspec.convert(rule, inbound_rules.Rule, from_attributes=True) for rule in settings.inbound_rules),
+    )
+
+
 def _provider_options(provider: Provider) -> object:
     """Checked at the start and by `config check`; a mistake left here is said with its place."""
     try:
@@ -413,7 +466,14 @@ def _timetable(settings: Settings, routes: dict[str, routing.Route]) -> Timetabl
     return Timetable(timing(settings, ways, machine_zone()))
 
 
-def _parts(app: App, intake: Intake, schedules: Schedules, dispatch: Dispatch, now: Callable[[], Instant]) -> Parts:
+def _parts(
+    app: App,
+    intake: Intake,
+    schedules: Schedules,
+    dispatch: Dispatch,
+    now: Callable[[], Instant],
+    opt_outs: OptOuts,
+) -> Parts:
     def account(id: str) -> Account | None:
         channel = app.channels.get(id)
         return cast(Account, channel.driver) if channel is not None and channel.takes is Takes.MESSAGE else None
@@ -446,6 +506,9 @@ def _parts(app: App, intake: Intake, schedules: Schedules, dispatch: Dispatch, n
         account=account,
         called=called,
         route=route,
+        line=app.line,
+        opt_outs=opt_outs,
+        reply_window=int(app.settings.inbound.reply_window * 1000),
         store=app.store,
         intake=intake,
         schedules=schedules,
@@ -481,6 +544,7 @@ def _modem_settings(modem: Modem) -> ModemSettings:
         repair=modem.repair,
         power_command=modem.power_command,
         recording=modem.recording,
+        hang_up=modem.calls == "hang_up",
         trace=modem.trace,
         timing=timing,
     )

@@ -6,7 +6,7 @@ It belongs to a key, a message or a conversation, and bears its number within th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -14,13 +14,14 @@ import msgspec
 from msgspec import Meta
 
 from bridge.clock import rfc3339
-from bridge.model import Inbound, Instant, Status, show_id
+from bridge.model import Confidence, Inbound, Instant, Status, show_id
 from drivers.contract import Encoding, IncomingKind
 
 __all__ = [
     "FAMILIES",
     "MOVED",
     "SHAPES",
+    "AnswerTo",
     "CallData",
     "ChannelData",
     "ClockData",
@@ -124,9 +125,18 @@ class MessageData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     possible_duplicate: bool = False
 
 
+class AnswerTo(msgspec.Struct, frozen=True, kw_only=True):
+    """The message that a reply answers, with the reference that its client gave it, and how sure that is."""
+
+    message: str
+    ref: str | None
+    confidence: Confidence
+
+
 class InboundData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A text came in. `data`: base64, of one that is not text. `missing`: numbers of the parts that never came.
-    `sent_at`: by the SMS centre's clock."""
+    """A text came in. `data`: base64, of one that is not text. `content`: what is in it, see inbound.md. `missing`:
+    numbers of the parts that have not come. `sent_at`: by the SMS centre's clock. `updated_at`: missing parts came
+    after all. `forward`: the endpoints that the operator's rules name for it."""
 
     inbound: str
     channel: str
@@ -144,6 +154,11 @@ class InboundData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     port: int | None = None
     replaces: str | None = None
     note: str = ""
+    content: dict[str, str | int | bool | None] | None = None
+    in_reply_to: AnswerTo | None = None
+    conversation: str | None = None
+    updated_at: Time | None = None
+    forward: tuple[str, ...] = ()
 
 
 class ChannelData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -181,10 +196,12 @@ class CallData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class OptOutData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A person wants no more texts, or wants them again. `word`: what was written; `sender`: from which sender ID."""
+    """A person wants no more texts, or wants them again. `sender`, `channel`: only of those with this sender ID, only
+    of those that may go by this channel; missing: of all. `word`: what was written; missing: by the operator."""
 
     number: str
     sender: str = ""
+    channel: str = ""
     word: str = ""
     inbound: str | None = None
 
@@ -242,7 +259,11 @@ def conversation(sim: str, number: str) -> str:
     return f"{sim}/{number}"
 
 
-def inbound_data(inbound: Inbound) -> InboundData:
+def inbound_data(inbound: Inbound, forward: Sequence[str] = ()) -> InboundData:
+    answer = None
+    if inbound.in_reply_to is not None and inbound.confidence is not None:
+        message = show_id("msg", inbound.in_reply_to)
+        answer = AnswerTo(message=message, ref=inbound.reply_ref, confidence=inbound.confidence)
     return InboundData(
         inbound=show_id("inb", inbound.id),
         channel=inbound.channel,
@@ -260,4 +281,9 @@ def inbound_data(inbound: Inbound) -> InboundData:
         port=inbound.port,
         replaces=None if inbound.replaces is None else show_id("inb", inbound.replaces),
         note=inbound.note,
+        content=inbound.content,
+        in_reply_to=answer,
+        conversation=None if inbound.conversation is None else show_id("cnv", inbound.conversation),
+        updated_at=None if inbound.updated_at is None else rfc3339(inbound.updated_at),
+        forward=tuple(forward),
     )

@@ -15,7 +15,7 @@ from random import Random
 
 import msgspec
 
-from drivers.contract import Encoding, Health, IncomingKind
+from drivers.contract import Encoding, Health, IncomingKind, Indication
 
 __all__ = [
     "ANY_CHANNEL",
@@ -24,7 +24,11 @@ __all__ = [
     "Attempt",
     "AttemptState",
     "Batch",
+    "CallRow",
+    "Category",
     "ChannelSnapshot",
+    "Confidence",
+    "Conversation",
     "DoubtPolicy",
     "EventRow",
     "Idempotency",
@@ -34,11 +38,14 @@ __all__ = [
     "Message",
     "Occurrence",
     "OccurrenceState",
+    "OptOut",
+    "ProgramRun",
     "Quota",
     "Received",
     "Report",
     "Schedule",
     "Scope",
+    "SentTo",
     "Status",
     "parse_id",
     "route_queue",
@@ -99,6 +106,22 @@ class Kind(StrEnum):
     HLR = "hlr"
 
 
+class Category(StrEnum):
+    """Why a text is sent. Who has opted out gets transactional ones only."""
+
+    GENERAL = "general"
+    TRANSACTIONAL = "transactional"
+
+
+class Confidence(StrEnum):
+    """Why a reply is held to answer a message, surest first."""
+
+    TOKEN = "token"  # it says the message's token  # noqa: S105
+    PROVIDER = "provider"  # the provider says which message it answers
+    ONLY_CANDIDATE = "only_candidate"  # nothing else was sent to this number lately
+    NEWEST = "newest"  # the newest of several
+
+
 class Scope(StrEnum):
     """What an API key may do. Each contains the ones before it."""
 
@@ -150,6 +173,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     windows: str | None = None  # hours that came with it or its key, see bridge.policy.timing.gates; None: none
     order_key: str | None = None  # goes after the client's earlier ones with the same key; None: in no order
     asked_at: Instant | None = None  # when it was wanted, where hours moved it to `due_at` from the start
+    reply_token: str | None = None  # a word by which an answer names this message
+    category: Category = Category.GENERAL
 
 
 def route_queue(message: Message) -> str:
@@ -250,6 +275,10 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: Instant | None = None
     inbound: int | None = None  # the message it became part of
     note: str = ""
+    message_class: int | None = None
+    port: int | None = None
+    source_port: int | None = None
+    indications: tuple[Indication, ...] = ()
 
 
 class Inbound(msgspec.Struct, frozen=True, kw_only=True):
@@ -273,6 +302,73 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     replaces: int | None = None  # the message whose place it takes
     in_reply_to: int | None = None
     note: str = ""
+    source_port: int | None = None
+    content: dict[str, str | int | bool | None] | None = None  # what is in it, decoded; see inbound.content
+    confidence: Confidence | None = None  # of in_reply_to
+    reply_ref: str | None = None  # the answered message's reference, and its client
+    reply_client: int | None = None
+    conversation: int | None = None
+    withheld: str = ""  # why nobody is told of it: "silent", "denied" ...
+    updated_at: Instant | None = None  # when missing parts came in after all
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    """What passes between a SIM, or an account, and somebody who has written to it."""
+
+    id: int
+    channel: str  # it came by last
+    sim: str
+    peer: str  # E.164 where it is known, else as it came
+    recipient: str  # the key of `policy.correlation`
+    started_at: Instant
+    last: int  # newest incoming message
+    last_at: Instant
+    received: int
+
+
+class SentTo(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of which an attempt to this number was made lately."""
+
+    sim: str
+    message: int
+    attempt: int
+
+
+class OptOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who wants no more texts. `sender`: only of those with this sender ID. `channel`: only of those that may
+    go by it. "" = of all."""
+
+    id: int
+    number: str
+    sender: str = ""
+    channel: str = ""
+    created_at: Instant
+    word: str = ""  # by which it was asked for; "" = by the operator
+    inbound: int | None = None
+
+
+class ProgramRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A program to be run for an incoming message, as a rule says."""
+
+    id: int
+    inbound: int
+    rule: str
+    due_at: Instant
+    tries: int = 0
+    ended_at: Instant | None = None
+    outcome: str = ""
+
+
+class CallRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that nobody answered. `caller` "": withheld."""
+
+    id: int
+    channel: str
+    sim: str
+    caller: str
+    at: Instant
+    rings: int = 1
+    hung_up: bool = False
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,8 @@ __all__ = ["Housekeeping"]
 log = logging.getLogger("gsmbridge.schedule")
 
 EVERY = 60  # seconds
+SORT_EVERY = 15  # seconds; what is sent in between is read through when a reply comes
+ANSWERS_KEPT = 48 * 3_600_000  # of automatic answers, for their caps
 AT_ONCE = 500  # rows in one transaction, so that housekeeping never delays an order for long
 KEYS_KEPT = 72 * 3_600_000  # idempotency keys, milliseconds
 OCCURRENCES_KEPT = 400 * 86_400_000
@@ -32,11 +34,13 @@ class Housekeeping:
         telemetry: Telemetry,
         *,
         rescue: Callable[[], Awaitable[int]],
+        reply_window: int = 72 * 3_600_000,
     ) -> None:
-        """`rescue`: what waits for a channel that is out of service for long."""
+        """`rescue`: what waits for a channel that is out of service for long. `reply_window`: milliseconds."""
         self._store = store
         self._receiver = receiver
         self._rescue = rescue
+        self._window = reply_window
         self._now = now
         self._telemetry = telemetry
         self._scheduler = AsyncIOScheduler(timezone=UTC)
@@ -45,6 +49,9 @@ class Housekeeping:
         # One run at a time, and a missed one is made up for once: the tick does whatever is due.
         self._scheduler.add_job(
             self.tick, "interval", seconds=EVERY, coalesce=True, max_instances=1, misfire_grace_time=None
+        )
+        self._scheduler.add_job(
+            self.sort_sent, "interval", seconds=SORT_EVERY, coalesce=True, max_instances=1, misfire_grace_time=None
         )
         self._scheduler.start()
 
@@ -65,6 +72,9 @@ class Housekeeping:
                 pass
             while await self._store.write(self._forget_occurrences) == AT_ONCE:
                 pass
+            while await self._store.write(lambda c: c.forget_sent(self._now() - self._window, 1)):
+                pass
+            await self._store.write(lambda c: c.forget_auto_replies(self._now() - ANSWERS_KEPT))
             await self._receiver.publish_incomplete()
             await self._rescue()
         except StoreError as error:
@@ -72,6 +82,14 @@ class Housekeeping:
 
     def _forget_occurrences(self, changes: Changes) -> int:
         return changes.forget_occurrences(self._now() - OCCURRENCES_KEPT, AT_ONCE)
+
+    async def sort_sent(self) -> None:
+        """Who was written to lately, ready for replies. A few thousand in one transaction."""
+        try:
+            while await self._store.write(lambda c: c.keep_sent(self._now(), self._window)):
+                pass
+        except StoreError as error:
+            log.error("sort_sent_failed detail=%s", error)
 
     async def _told(self, name: str, work: Callable[[Changes], list[int]]) -> None:
         while True:

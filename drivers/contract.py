@@ -51,11 +51,13 @@ __all__ = [
     "Health",
     "Incoming",
     "IncomingKind",
+    "Indication",
     "LateResult",
     "LinkChange",
     "LinkState",
     "Lookup",
     "MaybeSent",
+    "MissedCall",
     "NotOffered",
     "NotSent",
     "Part",
@@ -253,6 +255,15 @@ class IncomingKind(StrEnum):
     UNDECODABLE = "undecodable"  # kept raw
 
 
+class Indication(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages wait elsewhere (23.040 §9.2.3.24.2, 23.038 §4): "voicemail", "fax", "email", "other", "video".
+    `count` None: not told."""
+
+    waiting: str
+    active: bool
+    count: int | None = None
+
+
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     """One incoming text, or one part of it."""
 
@@ -277,6 +288,8 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     service_centre: str = ""
     sent_at: datetime | None = None  # service-centre time stamp, aware; None when broken
     note: str = ""  # why it could not be decoded, or what was odd
+    indications: tuple[Indication, ...] = ()
+    answers: str | None = None  # a provider's word for the message that it answers: its reference, or our attempt_id
 
 
 class ReportFate(StrEnum):
@@ -357,7 +370,16 @@ class Repair(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0  # when cured: how long it took
 
 
-Event = Incoming | StatusReport | LinkChange | LateResult | Repair
+class MissedCall(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody called the SIM. Nobody answers; `hung_up`: the call was ended by us."""
+
+    sim: str
+    caller: str = ""  # "+4477..." or as told; "" = withheld, or not told
+    rings: int = 1
+    hung_up: bool = False
+
+
+Event = Incoming | StatusReport | LinkChange | LateResult | Repair | MissedCall
 
 
 class Sink(Protocol):

@@ -87,6 +87,7 @@ PURE = (
     "drivers.modems.profiles",
     "drivers.modems.repair",
     "drivers.modems.replies",
+    "drivers.modems.ringing",
 )
 PURE_WITH_FILES = ("drivers.modems.profiles",)  # its __init__ lists the folder and imports what is in it
 IMPURE_MODULES = frozenset(

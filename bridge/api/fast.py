@@ -23,7 +23,7 @@ from bridge.policy import numbers
 from bridge.policy.admission import Complaint, Order, Rejected, admit
 from bridge.store import View
 
-__all__ = ["BATCHES", "MESSAGES", "Lean", "lean_routes", "once_of"]
+__all__ = ["BATCHES", "MESSAGES", "Lean", "lean_routes", "once_of", "take_order"]
 
 Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
 Lean: TypeAlias = Callable[[Any, Receive, Caller], Awaitable[Answer]]  # ASGI scope, receive, caller
@@ -52,18 +52,8 @@ def lean_routes(parts: Parts) -> dict[str, Lean]:
         head = Head.of(scope["headers"])
         raw = await body.read(head, receive, parts.max_body)
         wanted = _ONE.decode(raw)
-        once = once_of(head, MESSAGES, raw)
-        try:
-            accepted = await parts.intake.accept(
-                order(wanted, wanted.to, caller.name),
-                caller.client,
-                render=_render_message,
-                once=once,
-                hours=caller.hours,
-            )
-        except (Rejected, Closed) as error:
-            accepted = await _given_before(parts, caller, once, error)
-        return _accepted(MESSAGES, accepted)
+        asked = order(wanted, wanted.to, caller.name)
+        return await take_order(parts, caller, asked, once_of(head, MESSAGES, raw))
 
     async def post_batch(scope: Any, receive: Receive, caller: Caller) -> Answer:
         require(caller, Scope.SEND)
@@ -93,6 +83,17 @@ def lean_routes(parts: Parts) -> dict[str, Lean]:
         return _accepted(BATCHES, accepted)
 
     return {MESSAGES: post_message, BATCHES: post_batch}
+
+
+async def take_order(parts: Parts, caller: Caller, wanted: Order, once: Once | None) -> Answer:
+    """Accept one order and answer it."""
+    try:
+        accepted = await parts.intake.accept(
+            wanted, caller.client, render=_render_message, once=once, hours=caller.hours
+        )
+    except (Rejected, Closed) as error:
+        accepted = await _given_before(parts, caller, once, error)
+    return _accepted(MESSAGES, accepted)
 
 
 # --- Answers ----------------------------------------------------------------------------------------------------------

@@ -9,12 +9,23 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from bridge.model import DoubtPolicy, Instant, Kind
+from bridge.model import Category, DoubtPolicy, Instant, Kind
 from bridge.policy.admission import Order
 from bridge.policy.timing import Asked, Spread
 from drivers.contract import Encoding
 
-__all__ = ["BatchIn", "Options", "OrderIn", "PreviewIn", "Time", "batch_orders", "instant", "order", "spread_of"]
+__all__ = [
+    "BatchIn",
+    "Options",
+    "OrderIn",
+    "PreviewIn",
+    "ReplyIn",
+    "Time",
+    "batch_orders",
+    "instant",
+    "order",
+    "spread_of",
+]
 
 Time = Annotated[datetime, Meta(tz=True)]
 _Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -125,6 +136,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00-\\x1f\\x7f]*$")] | None,
         Meta(description="a string of 1 to 64 characters: not before your earlier ones with the same key"),
     ] = None
+    reply_token: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=16)] | None,
+        Meta(description="one word of letters and digits: an answer that says it answers this message"),
+    ] = None
+    category: Annotated[
+        Category | None,
+        Meta(description='"general" (default) or "transactional": goes to people who opted out as well'),
+    ] = None
 
 
 class OrderIn(Options, frozen=True, kw_only=True):
@@ -150,6 +169,10 @@ class BatchIn(Options, frozen=True, kw_only=True):
     ] = None
     freq: Annotated[int | None, Meta(description="minutes, 1 to 1440, between groups; goes with period")] = None
     per_minute: Annotated[int | None, Meta(description="1 to 60000: so many messages a minute")] = None
+
+
+class ReplyIn(Options, frozen=True, kw_only=True):
+    """An answer to an incoming message. Its recipient and its way are known."""
 
 
 def order(given: Options, to: str, key: str = "", by: str = "message") -> Order:
@@ -190,6 +213,8 @@ def order(given: Options, to: str, key: str = "", by: str = "message") -> Order:
         dcs=given.dcs,
         ordered=given.ordered or False,
         order_key=given.order_key,
+        reply_token=given.reply_token,
+        category=given.category or Category.GENERAL,
     )
 
 

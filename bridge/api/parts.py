@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from bridge.inbound.optouts import OptOuts
 from bridge.model import ChannelSnapshot, Ids, Instant
 from bridge.outbound.intake import Intake
 from bridge.outbound.schedules import Schedules
@@ -29,12 +30,17 @@ def _no_account(id: str) -> None:
     return None
 
 
+def _no_line(sim: str, channel: str) -> str | None:
+    return None
+
+
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """`random_bytes(n)`: n unpredictable bytes, for new keys. `ready()`: whether orders are taken, and a sentence.
     `metrics()`: the Prometheus text. `region`: ISO country of numbers without "+". `max_body` is in octets.
     `account(id)`: a provider's account, None for other channels. `called(id, secret, call)`: a provider's call, given
     back when its events are stored; raises KeyError for an address that nobody has, `Forged`. `route(order)`: where it
-    would go; raises `Rejected`."""
+    would go; raises `Rejected`. `line(sim, channel)`: the channel that has this SIM now, None when none has.
+    `opt_outs`: who wants no more texts. `reply_window`: milliseconds."""
 
     store: Store
     intake: Intake
@@ -52,3 +58,6 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     account: Callable[[str], Account | None] = _no_account
     called: Callable[[str, str, Call], Awaitable[Reply]] | None = None
     route: Callable[[Order], Awaitable[RouteTest]] | None = None
+    line: Callable[[str, str], str | None] = _no_line
+    opt_outs: OptOuts | None = None
+    reply_window: int = 72 * 3_600_000

@@ -63,9 +63,12 @@ CATALOGUE: dict[str, Sort] = {
     "inbound_not_found": Sort(404, "There is no such incoming message"),
     "schedule_not_found": Sort(404, "There is no such schedule"),
     "channel_not_found": Sort(404, "There is no such channel"),
+    "conversation_not_found": Sort(404, "There is no such conversation"),
+    "opt_out_not_found": Sort(404, "There is no such opt-out"),
     "key_not_found": Sort(404, "There is no such key"),
     "method_not_allowed": Sort(405, "This address does not know the method"),
     "not_offered": Sort(409, "This channel cannot do this"),
+    "not_answerable": Sort(409, "The message cannot be answered"),
     "not_cancellable": Sort(409, "The message can no longer be cancelled"),
     "not_changeable": Sort(409, "The message can no longer be changed"),
     # The order cannot be taken.
@@ -88,6 +91,8 @@ CATALOGUE: dict[str, Sort] = {
     "never_fires": Sort(422, "The schedule would never run"),
     "unknown_zone": Sort(422, "There is no such time zone"),
     "sender_not_legal": Sort(422, "The sender is not legal"),
+    "opted_out": Sort(422, "The recipient wants no more texts"),
+    "number_denied": Sort(422, "The operator keeps texts from this number"),
     "order_not_possible": Sort(422, "The order cannot be taken"),
     "idempotency_key_reuse": Sort(422, "The idempotency key was used for another request"),
     # The service.

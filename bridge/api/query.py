@@ -102,6 +102,10 @@ class Query:
     def time(self, name: str) -> Instant | None:
         return self._read(name, _time, 'is no time with its zone, such as "2030-01-31T12:00:00Z"')
 
+    def flag(self, name: str) -> bool:
+        found = self._read(name, {"true": True, "false": False}.get, "is neither true nor false")
+        return bool(found)
+
     def limit(self) -> int:
         wrong = f"is no number from 1 to {MAX_LIMIT}"
         found = self._read("limit", lambda given: _whole(given, MAX_LIMIT), wrong)

@@ -16,7 +16,9 @@ from bridge.model import (
     ApiKey,
     Attempt,
     Batch,
+    Category,
     ChannelSnapshot,
+    Confidence,
     EventRow,
     Inbound,
     Instant,
@@ -32,6 +34,7 @@ from bridge.states import WAITING
 from drivers.contract import Encoding, IncomingKind, LinkState
 
 __all__ = [
+    "AnswerOut",
     "AttemptOut",
     "BatchAccepted",
     "BatchOut",
@@ -139,6 +142,8 @@ class MessageOut(msgspec.Struct, frozen=True, kw_only=True):
     protocol_id: int
     dcs: int | None
     order_key: str | None
+    reply_token: str | None
+    category: Category
 
 
 class MessageRef(msgspec.Struct, frozen=True):
@@ -204,9 +209,18 @@ class HistoryOut(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, str | int | bool | None]
 
 
+class AnswerOut(msgspec.Struct, frozen=True, kw_only=True):
+    """The message that a reply answers. `ref`: its client's reference; null where the message is another key's."""
+
+    id: str
+    ref: str | None
+    confidence: Confidence
+
+
 class InboundOut(msgspec.Struct, frozen=True, kw_only=True):
-    """An incoming message. `missing`: numbers of the parts that never came. `port`: of port-addressed data.
-    `replaces`: the earlier message it takes the place of. `in_reply_to`: the message it answers."""
+    """An incoming message. `missing`: numbers of the parts that have not come. `port`: of port-addressed data.
+    `replaces`: the earlier message it takes the place of. `content`: what is in it. `withheld`: why nobody is told of
+    it. `updated_at`: parts came late."""
 
     id: str
     channel: str
@@ -222,8 +236,12 @@ class InboundOut(msgspec.Struct, frozen=True, kw_only=True):
     port: int | None
     sent_at: Time | None
     received_at: Time
+    updated_at: Time | None
     replaces: str | None
-    in_reply_to: str | None
+    in_reply_to: AnswerOut | None
+    conversation: str | None
+    content: dict[str, str | int | bool | None]
+    withheld: Word | None
     note: str | None
 
 
@@ -372,6 +390,8 @@ def message_out(m: Message, now: Instant) -> MessageOut:
         protocol_id=m.protocol_id,
         dcs=m.dcs,
         order_key=m.order_key,
+        reply_token=m.reply_token,
+        category=m.category,
     )
 
 
@@ -431,7 +451,12 @@ def history_out(row: EventRow) -> HistoryOut:
     return HistoryOut(at=shown_time(row.at), event=row.kind, data=row.data)
 
 
-def inbound_out(i: Inbound) -> InboundOut:
+def inbound_out(i: Inbound, sees: int | None = None) -> InboundOut:
+    """`sees`: the client that asks; None: it may see everything."""
+    answer = None
+    if i.in_reply_to is not None and i.confidence is not None:
+        ref = i.reply_ref if sees in (None, i.reply_client) else None
+        answer = AnswerOut(id=show_id("msg", i.in_reply_to), ref=ref, confidence=i.confidence)
     return InboundOut(
         id=show_id("inb", i.id),
         channel=i.channel,
@@ -447,8 +472,12 @@ def inbound_out(i: Inbound) -> InboundOut:
         port=i.port,
         sent_at=_time(i.sent_at),
         received_at=shown_time(i.received_at),
+        updated_at=_time(i.updated_at),
         replaces=_id("inb", i.replaces),
-        in_reply_to=_id("msg", i.in_reply_to),
+        in_reply_to=answer,
+        conversation=_id("cnv", i.conversation),
+        content=i.content or {"type": i.kind.value},
+        withheld=i.withheld or None,
         note=i.note or None,
     )
 

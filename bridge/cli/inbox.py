@@ -22,6 +22,9 @@ _REMEMBERED = 1000  # identifiers
 def inbox(
     sender: Annotated[str | None, typer.Option("--from", help="Only from this sender.")] = None,
     channel: Annotated[str | None, typer.Option(help="Only by this channel.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what nobody is told of: silent texts, indications, denied senders.")
+    ] = False,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="At most so many.")] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay, and print what comes until Ctrl-C.")] = False,
     interval: Annotated[float, typer.Option(min=0.1, max=60, help="Seconds between two looks with --follow.")] = 1.0,
@@ -35,13 +38,17 @@ def inbox(
     from bridge.cli.output import document, line, moment, table
 
     with connect(config, url, key_file) as service:
-        found = service.pages("/v1/inbound", limit, sender=sender, channel=channel)
+        found = service.pages(
+            "/v1/inbound", limit, sender=sender, channel=channel, withheld=True if everything else None
+        )
         if not follow:
             if output is Form.JSON:
                 document({"inbound": found})
                 return
-            rows = ((i["id"], i["sender"], i["channel"], moment(i["received_at"]), content(i)) for i in found)
-            table(("ID", "FROM", "CHANNEL", "RECEIVED", "TEXT"), rows, empty="Nothing came in.")
+            rows = (
+                (i["id"], i["sender"], i["channel"], moment(i["received_at"]), answered(i), content(i)) for i in found
+            )
+            table(("ID", "FROM", "CHANNEL", "RECEIVED", "ANSWERS", "TEXT"), rows, empty="Nothing came in.")
             return
         for message in _following(service, sender, channel, found, interval):
             if output is Form.JSON:
@@ -58,11 +65,36 @@ def spoken(message: dict[str, Any]) -> str:
     return clean(f"{where}  {content(message)}")
 
 
+def answered(message: dict[str, Any]) -> str:
+    """The reference of the message that it answers, else its id, and how sure that is."""
+    answer = message.get("in_reply_to")
+    return f"{answer['ref'] or answer['id']} ({answer['confidence']})" if answer else ""
+
+
 def content(message: dict[str, Any]) -> str:
     text = message.get("text")
     if text is None:
-        return f"({message.get('kind', 'binary')})"
+        return _told(message.get("content") or {}, message.get("kind", "binary"))
     return f"{text}  [parts missing: {message['missing']}]" if message.get("missing") else str(text)
+
+
+def _told(content: dict[str, Any], kind: str) -> str:
+    """What is in a message that is no text."""
+    match content.get("type"):
+        case "mms_notification":
+            size = f", {content['size']:,} octets" if content.get("size") else ""
+            return f"(MMS from {content['sender'] or 'somebody'}: {content['subject'] or 'no subject'}{size})"
+        case "service_indication":
+            return f"({content['text']} {content['url']})"
+        case "service_loading":
+            return f"({content['url']})"
+        case "message_waiting":
+            number = "" if content["count"] is None else f" {content['count']}"
+            return f"({content['waiting']}{number} waiting)" if content["active"] else f"(no {content['waiting']})"
+        case "binary":
+            return f"(binary, {len(content['hex']) // 2} octets)"
+        case _:
+            return f"({kind})"
 
 
 def _following(

@@ -12,6 +12,7 @@ import typer
 
 from bridge.cli import (
     configuration,
+    conversations,
     demo,
     dialogue,
     inbox,
@@ -19,6 +20,7 @@ from bridge.cli import (
     keys,
     messages,
     modems,
+    optouts,
     prove,
     providers,
     reschedule,
@@ -87,7 +89,20 @@ _add(program, messages.show)
 _add(program, messages.cancel)
 _add(program, reschedule.reschedule)
 _add(program, inbox.inbox)
+_add(program, conversations.reply)
+_add(program, optouts.calls)
 _add(program, install.install)
+
+_conversation = _group("Conversations: what people write to us, and we to them.")
+_add(_conversation, conversations.ls)
+_add(_conversation, conversations.show)
+program.add_typer(_conversation, name="conversation")
+
+_optout = _group("Opt-outs: who wants no more texts.")
+_add(_optout, optouts.ls)
+_add(_optout, optouts.add)
+_add(_optout, optouts.remove)
+program.add_typer(_optout, name="optout")
 
 _modem = _group("The modems: what they are, how they are, where they are.")
 _add(_modem, modems.ls)

@@ -83,6 +83,12 @@ def send(
     ordered: Annotated[
         bool, typer.Option("--ordered", help="Not before your earlier ordered ones to the same recipient.")
     ] = False,
+    token: Annotated[
+        str | None, typer.Option(metavar="WORD", help="An answer that says this word answers this text.")
+    ] = None,
+    transactional: Annotated[
+        bool, typer.Option("--transactional", help="Goes also to who has opted out: codes, alarms, receipts.")
+    ] = False,
     once: Annotated[
         str | None, typer.Option(metavar="KEY", help="Idempotency key: the same command with the same key orders once.")
     ] = None,
@@ -124,6 +130,8 @@ def send(
         "encoding": encoding,
         "report": report,
         "ordered": ordered or None,
+        "reply_token": token,
+        "category": "transactional" if transactional else None,
     }
     shared = {name: value for name, value in options.items() if value is not None}
     spread = {"period": period, "freq": freq, "per_minute": per_minute}

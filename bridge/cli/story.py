@@ -92,6 +92,9 @@ def batch(b: Mapping[str, Any]) -> None:
     print(clean(f"\nIts messages: gsmbridge ls --batch {b['id']}", lines=True))
 
 
+_ELSEWHERE = ("text", "hex")  # of the content: shown as text and data
+
+
 def inbound(i: Mapping[str, Any]) -> None:
     pairs(
         {
@@ -108,7 +111,10 @@ def inbound(i: Mapping[str, Any]) -> None:
             "class": i.get("class"),
             "port": i.get("port"),
             "replaces": i.get("replaces"),
+            "content": {k: v for k, v in (i.get("content") or {}).items() if v is not None and k not in _ELSEWHERE},
             "answers": i.get("in_reply_to"),
+            "conversation": i.get("conversation"),
+            "withheld": i.get("withheld"),
             "note": i.get("note"),
         }
     )

@@ -9,10 +9,10 @@ from typing import Any
 from bridge.config import readers as read
 from bridge.config.declared import REFUSED, TABLES
 from bridge.config.readers import meant, says
-from bridge.config.settings import GROUPS, READY_MADE, Modem, Provider, Route, Secret, SecretKind
+from bridge.config.settings import GROUPS, READY_MADE, InboundRule, Modem, Provider, Route, Secret, SecretKind
 from bridge.config.walk import Judge, Problems, ReadSecret, no_twins, referred, tables, values
 
-__all__ = ["modems", "no_twin_channels", "providers", "routes"]
+__all__ = ["inbound_rules", "modems", "no_twin_channels", "providers", "routes"]
 
 _PLAIN = frozenset({"ca_file"})  # options that are paths themselves, not references to what they say
 _SECRET = re.compile(r"(?:^|_)(?:password|passwd|psw|secret|token|key|apikey)$")
@@ -100,6 +100,34 @@ def routes(document: Mapping[str, object], channels: frozenset[str], found: Prob
     if isinstance(default, str) and default not in names:
         remedy = meant(default, names) or f"; there are: {', '.join(names)}"
         found.add("sending.route", f"there is no route {says(default)}{remedy}")
+    return tuple(made)
+
+
+def inbound_rules(document: Mapping[str, object], channels: frozenset[str], found: Problems) -> tuple[InboundRule, ...]:
+    made = []
+    listed = tables(document, "inbound_rule", found)
+    inbound = document.get("inbound")
+    programs = isinstance(inbound, dict) and inbound.get("allow_programs") is True
+    for index, table in enumerate(listed):
+        at = f"inbound_rule[{index}]"
+        taken = values(table, at, TABLES["inbound_rule"], found)
+        if "name" not in table:
+            found.add(f"{at}.name", 'is missing; each rule needs a name, such as name = "info"')
+        if not table.keys() & {"forward", "reply", "program"}:
+            found.add(at, "does nothing; give it forward, reply or program")
+        for id in taken.get("channels", ()):
+            if id not in channels:
+                remedy = meant(id, channels) or f"; there are: {', '.join(sorted(channels)) or 'none'}"
+                found.add(f"{at}.channels", f"{says(id)} is no channel{remedy}")
+        if "program" in table and not programs:
+            found.add(f"{at}.program", "may run only with inbound.allow_programs = true")
+        if "program" in table and "senders" not in table:
+            found.add(f"{at}.program", "runs for listed senders only; give the rule its senders")
+        if taken.get("program") and not taken["program"][0].startswith("/"):
+            found.add(f"{at}.program", f"{says(taken['program'][0])} is no absolute path; begin it with /")
+        if "name" in taken:
+            made.append(InboundRule(**taken))
+    no_twins("name", ((f"inbound_rule[{index}]", table) for index, table in enumerate(listed)), found)
     return tuple(made)
 
 

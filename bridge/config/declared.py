@@ -12,7 +12,7 @@ from bridge.config.readers import Reader
 
 __all__ = ["LISTS", "REFUSED", "TABLES", "Setting", "example"]
 
-LISTS = ("modem", "provider", "route")  # written in double brackets, one table for each
+LISTS = ("modem", "provider", "route", "inbound_rule")  # written in double brackets, one table for each
 
 
 def example() -> str:
@@ -207,6 +207,89 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             about="Where messages go for which neither the order nor a rule names another route: modem-first, "
             "cloud-first, modems-only, clouds-only, or one of your own; see routing.md.",
         ),
+        Setting(
+            name="allow_to",
+            read=read.each(read.party, '["+48"]'),
+            sample='["+48", "+49"]',
+            about="When set, orders to other numbers are refused: numbers, or how they begin.",
+        ),
+        Setting(
+            name="deny_to",
+            read=read.each(read.party, '["+4870"]'),
+            sample='["+4870"]',
+            about="Orders to these numbers are refused. Goes before allow_to.",
+        ),
+    ),
+    "inbound": _declare(
+        Setting(
+            name="reply_window",
+            read=read.duration(60, 30 * 86_400),
+            default='"72h"',
+            about="How long after a text an incoming one may be its answer.",
+        ),
+        Setting(
+            name="early_publish",
+            read=read.duration(30, 86_400),
+            sample='"10m"',
+            about="Pass a long text on after this time though parts of it are missing; it is told again when they "
+            "come. Without it after 24 hours.",
+        ),
+        Setting(
+            name="opt_out_words",
+            read=read.some(read.keyword, '["STOP"]'),
+            default='["STOP", "STOPALL", "UNSUBSCRIBE"]',
+            about="Who sends one of these words, alone, gets no more texts. Write your own language's beside them. "
+            "[] switches it off.",
+        ),
+        Setting(
+            name="opt_in_words",
+            read=read.some(read.keyword, '["START"]'),
+            default='["START", "UNSTOP"]',
+            about="Who sends one of these gets texts again.",
+        ),
+        Setting(
+            name="opt_out_answer",
+            read=read.sentence("an answer", '"Goodbye."'),
+            default='"You will get no more texts from us. Reply START to get them again."',
+            about='Sent once to who opts out; "" for no answer.',
+        ),
+        Setting(
+            name="opt_in_answer",
+            read=read.sentence("an answer", '"Welcome."'),
+            default='"You will get our texts again. Reply STOP to end them."',
+            about='Sent to who opts in again; "" for no answer.',
+        ),
+        Setting(
+            name="answers_per_day",
+            read=read.integer(0, 1000),
+            default="10",
+            about="Most automatic answers to one number within 24 hours, by all rules together. It ends a loop of two "
+            "machines that answer each other.",
+        ),
+        Setting(
+            name="allow_from",
+            read=read.each(read.party, '["+48"]'),
+            sample='["+48", "MyBank"]',
+            about="When set, texts from others are stored and told to nobody: numbers, how they begin, or names.",
+        ),
+        Setting(
+            name="deny_from",
+            read=read.each(read.party, '["+4870"]'),
+            sample='["+4870", "7245"]',
+            about="Texts from these are stored and told to nobody. Goes before allow_from.",
+        ),
+        Setting(
+            name="own_numbers",
+            read=read.each(read.party, '["+48600700800"]'),
+            sample='["+48600700800"]',
+            about="Numbers of the SIMs here and of other gateways: they get no automatic answers.",
+        ),
+        Setting(
+            name="allow_programs",
+            read=read.boolean,
+            default="false",
+            about="Must be true before a rule may run a program.",
+        ),
     ),
     "timing": _declare(
         Setting(
@@ -357,6 +440,13 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             about="A program with its arguments that cuts this modem's power, waits, and gives it back: a relay, a "
             "smart plug, uhubctl. Run without a shell as the service's user.",
         ),
+        Setting(
+            name="calls",
+            read=read.choice("ignore", "hang_up"),
+            default='"ignore"',
+            about="What to do when somebody calls this SIM: let it ring, or end the call. Nobody ever answers it, and "
+            "it is told as a missed call.",
+        ),
     ),
     "provider": _declare(
         Setting(
@@ -488,6 +578,76 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             about="Hours in which messages of this route may go; no rule of choice, they wait. Without it always.",
         ),
     ),
+    "inbound_rule": _declare(
+        Setting(
+            name="name",
+            read=read.channel_id,
+            sample='"info"',
+            about="Its name: a-z, 0-9, - and _. Required.",
+        ),
+        Setting(
+            name="keywords",
+            read=read.each(read.keyword, '["INFO"]'),
+            sample='["INFO", "HELP"]',
+            about="The first word of the text is one of these, in capitals or not.",
+        ),
+        Setting(
+            name="prefixes",
+            read=read.each(read.keyword, '["ORDER "]'),
+            sample='["ORDER "]',
+            about="The text begins so, in capitals or not.",
+        ),
+        Setting(
+            name="channels",
+            read=read.each(read.channel_id, '["gsm1"]'),
+            sample='["gsm1"]',
+            about="It came by one of these.",
+        ),
+        Setting(
+            name="senders",
+            read=read.each(read.party, '["+48600700800"]'),
+            sample='["+48600700800"]',
+            about="It came from one of these: numbers, how they begin, or names. A sender can be forged.",
+        ),
+        Setting(
+            name="needs_token",
+            read=read.boolean,
+            default="false",
+            about="Only the first answer that says the `reply_token` of the message it answers: a one-time code.",
+        ),
+        Setting(
+            name="forward",
+            read=read.each(read.name("id of a webhook"), '["whk_0d1tk58v2e8r7"]'),
+            sample='["whk_0d1tk58v2e8r7"]',
+            about="Written into the event as `forward`: whom it is for.",
+        ),
+        Setting(
+            name="reply",
+            read=read.sentence("an answer", '"We are open from 8 to 16."'),
+            sample='"We are open from 8 to 16."',
+            about="Answered with this text, from the SIM that it came to. Never to short codes, names, our own numbers "
+            "or texts older than a day.",
+        ),
+        Setting(
+            name="daily_cap",
+            read=read.integer(1, 1000),
+            default="3",
+            about="Most answers by this rule to one number within 24 hours.",
+        ),
+        Setting(
+            name="program",
+            read=read.each(read.argument, '["/usr/local/bin/on-text"]'),
+            sample='["/usr/local/bin/on-text"]',
+            about="A program with its arguments, run without a shell, the message as JSON on its standard input. Needs "
+            "inbound.allow_programs and senders.",
+        ),
+        Setting(
+            name="program_timeout",
+            read=read.duration(1, 3600),
+            default='"30s"',
+            about="Then it is killed, and run again later.",
+        ),
+    ),
 }
 
 # Keys of a modem that deserve an answer of their own.
@@ -501,9 +661,12 @@ _INTRODUCTIONS = {
     "limits": "",
     "sending": "# Defaults for messages; each order may say otherwise.\n",
     "timing": "# When texts may go. All must agree: these windows, and those of route, channel, key and order.\n",
+    "inbound": "# What comes in; see inbound.md.\n",
     "modem": "# One such table for each modem.\n",
     "provider": "# One such table for each account at a provider.\n",
     "route": "# Routes of your own; the ready-made ones need no table. A rule that is left out lets all through.\n",
+    "inbound_rule": "# What is done with incoming texts: the first rule that fits. A condition that is left out lets "
+    "all through.\n",
 }
 
 _ENDINGS = {

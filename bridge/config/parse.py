@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from bridge.config.channels import modems, no_twin_channels, providers, routes
+from bridge.config.channels import inbound_rules, modems, no_twin_channels, providers, routes
 from bridge.config.declared import TABLES
 from bridge.config.hours import never_open
 from bridge.config.readers import LONGEST_SOCKET_PATH, says
@@ -19,6 +19,7 @@ from bridge.config.settings import (
     DEFAULT_STATE_DIR,
     SOCKET_NAME,
     ConfigError,
+    InboundSettings,
     Limits,
     Problem,
     Sending,
@@ -58,6 +59,7 @@ def parse(
         limits=Limits(**_table(document, "limits", found)),
         sending=Sending(**_table(document, "sending", found)),
         timing=Timing(**_table(document, "timing", found)),
+        inbound=InboundSettings(**_table(document, "inbound", found)),
         modems=modems(document, read_secret, judge, found),
         providers=providers(document, read_secret, judge, found),
         source=source,
@@ -65,6 +67,7 @@ def parse(
     no_twin_channels(document, found)
     ids = frozenset(m.id for m in settings.modems) | frozenset(p.id for p in settings.providers)
     settings = msgspec.structs.replace(settings, routes=routes(document, ids, found))
+    settings = msgspec.structs.replace(settings, inbound_rules=inbound_rules(document, ids, found))
     _check_together(settings, document, found)
     if found.problems:
         raise ConfigError(found.in_order(), source)

@@ -26,10 +26,12 @@ __all__ = [
     "each",
     "holiday",
     "integer",
+    "keyword",
     "kind",
     "listen",
     "meant",
     "name",
+    "party",
     "path",
     "pattern",
     "policy",
@@ -38,9 +40,11 @@ __all__ = [
     "region",
     "says",
     "sender",
+    "sentence",
     "size",
     "smsc",
     "socket",
+    "some",
     "validity",
     "window",
     "zone",
@@ -205,6 +209,40 @@ def sender(value: object) -> str:
     if not 1 <= len(text) <= 20 or not text.isprintable():
         raise ValueError(f"{says(value)} is no sender; it has 1 to 20 characters that can be seen")
     return text
+
+
+def sentence(what: str, sample: str, most: int = 459) -> Reader:
+    """A text in quotes that may be empty."""
+
+    def read(value: object) -> str:
+        text = _text(value, what)
+        if len(text) > most or not all(c.isprintable() or c == "\n" for c in text):
+            raise ValueError(f"{says(value)} cannot be {what}; give up to {most} characters such as {sample}")
+        return text
+
+    return read
+
+
+def keyword(value: object) -> str:
+    text = _text(value, 'a word such as "STOP"')
+    if not text.strip() or len(text) > 40 or not text.isprintable():
+        raise ValueError(f'{says(value)} is no word that people write; give 1 to 40 characters such as "STOP"')
+    return text
+
+
+def party(value: object) -> str:
+    text = _text(value, 'a number or the beginning of numbers such as "+48"')
+    if not 1 <= len(text) <= 20 or not text.isprintable() or (text[0] == "+" and not _PREFIX.fullmatch(text)):
+        raise ValueError(
+            f'{says(value)} is no beginning of a number and no sender\'s name; write "+48", "7245" or "MyBank"'
+        )
+    return text
+
+
+def some(one: Reader, sample: str) -> Reader:
+    """A list that may be empty."""
+    filled = each(one, sample)
+    return lambda value: () if value == [] else filled(value)
 
 
 def policy(value: object) -> DoubtPolicy:

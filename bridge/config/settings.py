@@ -16,6 +16,8 @@ __all__ = [
     "READY_MADE",
     "SOCKET_NAME",
     "ConfigError",
+    "InboundRule",
+    "InboundSettings",
     "Limits",
     "Modem",
     "Problem",
@@ -99,6 +101,8 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
     retry: tuple[float, ...] = (30.0, 120.0, 600.0)  # the last one repeats
     max_tries: int = 10
     route: str = "modem-first"  # of messages for which no other one is meant
+    allow_to: tuple[str, ...] = ()  # beginnings of numbers; () = all
+    deny_to: tuple[str, ...] = ()
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +143,7 @@ class Modem(msgspec.Struct, frozen=True, kw_only=True):
     recording: float = 900.0  # seconds; 0: none
     repair: bool = True
     power_command: tuple[str, ...] = ()
+    calls: str = "ignore"  # or "hang_up"
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,6 +193,38 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     windows: tuple[str, ...] = ()  # not a rule: when its messages may go
 
 
+class InboundSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Times in seconds."""
+
+    reply_window: float = 72 * 3600.0
+    early_publish: float | None = None
+    opt_out_words: tuple[str, ...] = ("STOP", "STOPALL", "UNSUBSCRIBE")
+    opt_in_words: tuple[str, ...] = ("START", "UNSTOP")
+    opt_out_answer: str = "You will get no more texts from us. Reply START to get them again."
+    opt_in_answer: str = "You will get our texts again. Reply STOP to end them."
+    answers_per_day: int = 10
+    allow_from: tuple[str, ...] = ()
+    deny_from: tuple[str, ...] = ()
+    own_numbers: tuple[str, ...] = ()
+    allow_programs: bool = False
+
+
+class InboundRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What is done with incoming texts that fit. An empty condition lets everything through."""
+
+    name: str
+    keywords: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    senders: tuple[str, ...] = ()
+    needs_token: bool = False
+    forward: tuple[str, ...] = ()
+    reply: str = ""
+    daily_cap: int = 3
+    program: tuple[str, ...] = ()
+    program_timeout: float = 30.0
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     service: Service = Service()
     limits: Limits = Limits()
@@ -196,6 +233,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     modems: tuple[Modem, ...] = ()
     providers: tuple[Provider, ...] = ()
     routes: tuple[Route, ...] = ()
+    inbound: InboundSettings = InboundSettings()
+    inbound_rules: tuple[InboundRule, ...] = ()
     source: Path | None = None  # the file they came from
 
 

@@ -36,6 +36,7 @@ from drivers.contract import (
     LinkChange,
     LinkState,
     MaybeSent,
+    MissedCall,
     NotSent,
     Receipt,
     Refused,
@@ -68,6 +69,7 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     rules: settle.Rules
     holds: Holds
     receive: Callable[[str, Incoming], Awaitable[None]]  # bridge.inbound
+    called: Callable[[str, MissedCall], Awaitable[None]]  # the same
     wake_dispatch: Callable[[], None]
     wake_doubts: Callable[[], None]
     others: Callable[[str, Message], frozenset[str]]  # the channels beside this one that could send it now
@@ -470,6 +472,8 @@ class Channel:
             case Incoming():
                 self._counts["received"] += 1
                 await self._bridge.receive(self.id, event)
+            case MissedCall():
+                await self._bridge.called(self.id, event)
             case StatusReport():
                 await self._report(event)
             case LateResult():

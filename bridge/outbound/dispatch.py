@@ -22,6 +22,7 @@ from bridge.outbound.order import keep_in_order
 from bridge.outbound.samesim import keep_to_sim
 from bridge.policy.admission import MODEM_KINDS
 from bridge.policy.doubt import Windows
+from bridge.policy.gate import Gate
 from bridge.policy.prices import Tariff
 from bridge.policy.routing import ChannelFacts, ChannelKind, Choice, MessageFacts, Route, best_now, choose
 from bridge.policy.stranded import Fail, Follow, Later
@@ -89,6 +90,7 @@ class Dispatch:
         self._channels = channels
         self._now = now
         self._telemetry = telemetry
+        self.gate = Gate()  # who may not be written to any more
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -170,6 +172,7 @@ class Dispatch:
                 claimed += [(message, queue) for message in taken]
                 if queue in room:
                     room[queue] -= len(taken)
+        guarded = self.gate.active
         live: list[_Taken] = []
         expired: list[int] = []
         held: list[int] = []
@@ -181,6 +184,9 @@ class Dispatch:
                     message.id, Status.EXPIRED, now, code="expired", reason="its validity ended before it was sent"
                 )
                 expired.append(message.id)
+                continue
+            if guarded and message.code != settle.PARTS_LEFT and (no := self.gate.complaint(message)) is not None:
+                changes.move(message.id, Status.FAILED, now, code=no.code, reason=no.detail)
                 continue
             if message.order_key is not None and keep_in_order(changes, message, queue, now, self._windows):
                 parked = True

@@ -10,6 +10,7 @@ import msgspec
 from bridge.model import AttemptState, Batch, Idempotency, Ids, Instant, Message, Status, show_id
 from bridge.outbound.job import taken_back
 from bridge.policy.admission import Body, Complaint, Defaults, Order, Rejected, admit, admit_all, measure
+from bridge.policy.gate import Gate
 from bridge.policy.revision import Change, revise
 from bridge.policy.timing import Spread
 from bridge.policy.timing.placing import held_by
@@ -99,6 +100,7 @@ class Intake:
         self._wake = wake
         self._telemetry = telemetry
         self.defaults = defaults
+        self.gate = Gate()  # who may not be written to
         self.closed: Closed | None = None  # set while draining, or while the disk has no room
 
     async def accept(
@@ -115,6 +117,8 @@ class Intake:
         Raises `Rejected`, `Conflict`, `Closed` or `StoreError`; then nothing was kept."""
         self._open()
         message = admit(order, self.defaults, id=self._ids.next(), client=client, now=self._now(), hours=hours)
+        if self.gate.active and (complaint := self.gate.complaint(message)):
+            raise Rejected([complaint])
 
         def work(changes: Changes) -> Accepted:
             if once and (earlier := replay(changes, client, once)):
@@ -151,6 +155,8 @@ class Intake:
         messages = admit_all(
             orders, self.defaults, ids=ids, client=client, now=now, batch=batch_id, hours=hours, spread=spread
         )
+        if self.gate.active:
+            self._let_through(messages)
         batch = Batch(
             id=batch_id,
             client=client,
@@ -235,6 +241,15 @@ class Intake:
             return
         for m in messages:
             self._telemetry.message("accepted", message=show_id("msg", m.id), to=m.to, parts=m.parts, text=m.text)
+
+    def _let_through(self, messages: Sequence[Message]) -> None:
+        found = [
+            msgspec.structs.replace(complaint, at=f"messages[{index}].{complaint.at}")
+            for index, message in enumerate(messages)
+            if (complaint := self.gate.complaint(message)) is not None
+        ]
+        if found:
+            raise Rejected(found)
 
     def _open(self) -> None:
         if self.closed:

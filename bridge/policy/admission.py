@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
 
-from bridge.model import ANY_CHANNEL, DoubtPolicy, Instant, Kind, Message, route_queue
+from bridge.model import ANY_CHANNEL, Category, DoubtPolicy, Instant, Kind, Message, route_queue
 from bridge.policy import numbers
 from bridge.policy.routing import MessageFacts, Route
 from bridge.policy.timing import Asked, Spread, Timetable, Timing
@@ -49,6 +50,7 @@ class Rejected(Exception):
         self.complaints = complaints
 
 
+_TOKEN = re.compile(r"[^\W_]{1,16}")  # as `policy.replies` finds words
 MODEM_KINDS = frozenset({Kind.TEXT, Kind.BINARY, Kind.WAP_PUSH})
 WITHOUT_TEXT = frozenset({Kind.MMS, Kind.PING, Kind.HLR})  # an MMS may be a picture only
 WITH_URL = frozenset({Kind.WAP_PUSH, Kind.MMS})
@@ -91,6 +93,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     dcs: int | None = None
     ordered: bool = False  # after the earlier ones to the same recipient
     order_key: str | None = None  # after the earlier ones with the same key
+    reply_token: str | None = None  # a word by which an answer names this message
+    category: Category = Category.GENERAL
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -255,6 +259,8 @@ def _draft(
         windows=when.windows,
         code=when.code,
         reason=when.reason,
+        reply_token=order.reply_token,
+        category=order.category,
     )
 
 
@@ -384,6 +390,9 @@ def _options(order: Order, defaults: Defaults) -> list[Complaint]:
             complain(name, "out_of_range", f"{value} is outside 0..255")
     if order.ref is not None and not 1 <= len(order.ref) <= 128:
         complain("ref", "out_of_range", "a reference has 1 to 128 characters")
+    if order.reply_token is not None and not _TOKEN.fullmatch(order.reply_token):
+        detail = f"{order.reply_token[:20]!r} is no token; give one word of 1 to 16 letters and digits, such as 7 or A7"
+        complain("reply_token", "out_of_range", detail)
     if order.channel is not None and order.channel not in defaults.channels:
         known = ", ".join(sorted(defaults.channels)) or "none is configured"
         complain("channel", "unknown_channel", f"there is no channel {order.channel!r}; there are: {known}")

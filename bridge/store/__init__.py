@@ -21,15 +21,20 @@ from bridge.model import (
     Attempt,
     AttemptState,
     Batch,
+    CallRow,
+    Conversation,
     EventRow,
     Idempotency,
     Inbound,
     Instant,
     Message,
     Occurrence,
+    OptOut,
+    ProgramRun,
     Received,
     Report,
     Schedule,
+    SentTo,
     Status,
 )
 from drivers.contract import Followed
@@ -146,11 +151,59 @@ class View(Protocol):
 
     def inbound(self, id: int) -> Inbound | None: ...
     def inbounds(
-        self, *, before: int | None = None, limit: int = 50, sender: str | None = None, channel: str | None = None
+        self,
+        *,
+        before: int | None = None,
+        limit: int = 50,
+        sender: str | None = None,
+        channel: str | None = None,
+        withheld: bool = False,
     ) -> list[Inbound]:
-        """Newest first."""
+        """Newest first. `withheld`: also those that nobody is told of."""
 
     def last_replaceable(self, sim: str, sender: str, replace_type: int) -> int | None: ...
+
+    # who writes with whom
+    def sent_lately(self, recipient: str, since: Instant, limit: int) -> list[SentTo]:
+        """Messages that went, or may have gone, to this recipient key since then, by any SIM, newest first."""
+
+    def conversation(self, id: int) -> Conversation | None: ...
+    def conversation_of(self, sim: str, peer: str) -> Conversation | None: ...
+    def conversations(
+        self, *, before: int | None = None, limit: int = 50, channel: str | None = None, peer: str | None = None
+    ) -> list[Conversation]:
+        """Those in which something came in last, first. `before`: only with a `last` below this one."""
+
+    def said(self, conversation: int, before: int | None, limit: int) -> list[int]:
+        """Messages that were sent in it, newest first; the latest ones may be missing, see `sent_lately`."""
+
+    def heard(self, conversation: int, before: int | None, limit: int) -> list[Inbound]:
+        """Newest first."""
+
+    def token_answers(self, message: int) -> int:
+        """How many inbound messages answer it by its token."""
+
+    def passed_on(
+        self, sim: str, sender: str, reference: int, wide: bool, total: int, since: Instant
+    ) -> list[Received]:
+        """Parts of this concatenation that belong to an inbound message, oldest first."""
+
+    def opt_out(self, id: int) -> OptOut | None: ...
+    def opt_outs(self, *, number: str | None = None, before: int | None = None, limit: int = ...) -> list[OptOut]:
+        """Newest first."""
+
+    def auto_replies(self, peer: str, since: Instant, rule: str | None = None) -> int:
+        """How many this number has got since then, by this rule or any."""
+
+    def program_runs(self, now: Instant, limit: int) -> list[ProgramRun]:
+        """Those that are due, oldest first."""
+
+    def program_runs_of(self, inbound: int) -> list[ProgramRun]: ...
+    def next_program_run(self) -> Instant | None: ...
+    def calls(
+        self, *, before: int | None = None, limit: int = 50, channel: str | None = None, caller: str | None = None
+    ) -> list[CallRow]:
+        """Newest first."""
 
     def endpoints(self) -> list[Endpoint]: ...
     def endpoint(self, id: int) -> Endpoint | None: ...
@@ -304,8 +357,35 @@ class Changes(View, Protocol):
 
     # inbound
     def add_received(self, received: Received) -> None: ...
-    def add_inbound(self, inbound: Inbound, received: Sequence[int]) -> None:
-        """Insert the message and tie its PDUs to it."""
+    def add_inbound(self, inbound: Inbound, received: Sequence[int], forward: Sequence[str] = ()) -> None:
+        """Insert the message, tie its PDUs to it, and tell whoever listens unless it is withheld. `forward`: the
+        endpoints that a rule names."""
+
+    def change_inbound(self, inbound: Inbound, received: Sequence[int]) -> None:
+        """The same for a message that is there already: parts of it came late."""
+
+    # who writes with whom
+    def keep_sent(self, now: Instant, window: int) -> bool:
+        """Sort the next few thousand attempts for `sent_lately`, and put them into the conversations they belong to.
+        `window`: milliseconds; older ones are left out. False: there are not so many new ones."""
+
+    def forget_sent(self, before: Instant, limit: int) -> int:
+        """Drop what is older than every reply window. Conversations keep theirs."""
+
+    def add_conversation(self, conversation: Conversation) -> None: ...
+    def went_on(self, conversation: int, channel: str, inbound: int, now: Instant) -> None:
+        """A message came in."""
+
+    def add_to_conversation(self, conversation: int, messages: Sequence[int]) -> None: ...
+    def add_opt_out(self, opt_out: OptOut) -> bool:
+        """False: it is there already."""
+
+    def remove_opt_out(self, id: int) -> bool: ...
+    def add_auto_reply(self, message: int, peer: str, rule: str, now: Instant) -> None: ...
+    def forget_auto_replies(self, before: Instant) -> int: ...
+    def add_program_run(self, run: ProgramRun) -> None: ...
+    def change_program_run(self, run: ProgramRun) -> None: ...
+    def add_call(self, call: CallRow) -> None: ...
 
     # events
     def emit(

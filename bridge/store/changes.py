@@ -43,6 +43,7 @@ from bridge.store.rows import (
     is_plain,
 )
 from bridge.store.schedules import ScheduleChanges
+from bridge.store.talk import TALK, TalkChanges
 from bridge.store.usage import UsageChanges
 from bridge.store.views import ABOVE_ALL, ACCESS, ATTEMPTS, INBOX, MESSAGES, QUEUE, REPEATS_FOR, SqlView
 
@@ -78,7 +79,7 @@ _ATTEMPT_BEFORE = {
 _to_json = msgspec.json.Encoder().encode
 
 
-class SqlChanges(AffinityChanges, UsageChanges, OutboxChanges, ScheduleChanges, LaneChanges, SqlView):
+class SqlChanges(AffinityChanges, UsageChanges, OutboxChanges, ScheduleChanges, LaneChanges, TalkChanges, SqlView):
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], Instant]) -> None:
         super().__init__(connection, now)
         self._run_many = connection.executemany
@@ -371,8 +372,13 @@ class SqlChanges(AffinityChanges, UsageChanges, OutboxChanges, ScheduleChanges, 
     def add_received(self, received: Received) -> None:
         self._run(INBOX["add_received"], RECEIVED.encode(received))
 
-    def add_inbound(self, inbound: Inbound, received: Sequence[int]) -> None:
+    def add_inbound(self, inbound: Inbound, received: Sequence[int], forward: Sequence[str] = ()) -> None:
         self._run(INBOX["add_inbound"], INBOUND.encode(inbound))
+        self._run_many(INBOX["tie"], [(inbound.id, id) for id in received])
+        self._tell_inbound(inbound, forward)
+
+    def change_inbound(self, inbound: Inbound, received: Sequence[int]) -> None:
+        self._run(TALK["change_inbound"], INBOUND.encode(inbound))
         self._run_many(INBOX["tie"], [(inbound.id, id) for id in received])
         self._tell_inbound(inbound)
 

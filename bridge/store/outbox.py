@@ -94,13 +94,16 @@ class OutboxChanges(OutboxView):
         if self._listeners[EventType.MESSAGE_HELD]:
             self._tell_now(EventType.MESSAGE_HELD, message, self._now(), code, reason, {"until": until})
 
-    def _tell_inbound(self, inbound: Inbound) -> None:
-        if self._listeners[EventType.MESSAGE_RECEIVED]:
+    def _tell_inbound(self, inbound: Inbound, forward: Sequence[str] = ()) -> None:
+        if inbound.withheld:
+            return
+        type = EventType.MESSAGE_RECEIVED if inbound.in_reply_to is None else EventType.REPLY_RECEIVED
+        if self._listeners[type]:
             self.emit(
-                EventType.MESSAGE_RECEIVED,
-                inbound.received_at,
+                type,
+                inbound.updated_at or inbound.received_at,
                 key=conversation(inbound.sim, inbound.sender),
-                data=inbound_data(inbound),
+                data=inbound_data(inbound, forward),
                 inbound=inbound.id,
                 channel=inbound.channel,
                 number=inbound.sender,

@@ -21,11 +21,15 @@ from bridge.model import (
     ApiKey,
     Attempt,
     Batch,
+    CallRow,
+    Conversation,
     EventRow,
     Idempotency,
     Inbound,
     Message,
     Occurrence,
+    OptOut,
+    ProgramRun,
     Received,
     Report,
     Schedule,
@@ -35,6 +39,8 @@ __all__ = [
     "API_KEY",
     "ATTEMPT",
     "BATCH",
+    "CALL",
+    "CONVERSATION",
     "DELIVERY",
     "ENDPOINT",
     "EVENT",
@@ -42,7 +48,9 @@ __all__ = [
     "INBOUND",
     "MESSAGE",
     "OCCURRENCE",
+    "OPT_OUT",
     "PLAIN_MESSAGE",
+    "PROGRAM_RUN",
     "RECEIVED",
     "REPORT",
     "SCHEDULE",
@@ -120,8 +128,12 @@ BATCH = Table(Batch)
 EVENT = Table(EventRow, packed=frozenset({"data"}))
 ATTEMPT = Table(Attempt)
 REPORT = Table(Report)
-RECEIVED = Table(Received)
-INBOUND = Table(Inbound, packed=frozenset({"missing"}))
+RECEIVED = Table(Received, packed=frozenset({"indications"}))
+INBOUND = Table(Inbound, packed=frozenset({"missing", "content"}))
+CONVERSATION = Table(Conversation)
+OPT_OUT = Table(OptOut)
+PROGRAM_RUN = Table(ProgramRun)
+CALL = Table(CallRow)
 API_KEY = Table(ApiKey)
 IDEMPOTENCY = Table(Idempotency)
 ENDPOINT = Table(Endpoint, packed=frozenset({"recipients", "events", "channels", "parties", "headers"}))
@@ -140,6 +152,10 @@ TABLES: dict[str, Table[Any]] = {
     "report": REPORT,
     "received": RECEIVED,
     "inbound": INBOUND,
+    "conversation": CONVERSATION,
+    "opt_out": OPT_OUT,
+    "program_run": PROGRAM_RUN,
+    "call": CALL,
     "api_key": API_KEY,
     "idempotency": IDEMPOTENCY,
     "endpoint": ENDPOINT,

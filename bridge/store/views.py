@@ -35,6 +35,7 @@ from bridge.store.rows import (
     REPORT,
 )
 from bridge.store.schedules import ScheduleView
+from bridge.store.talk import TalkView
 from bridge.store.usage import UsageView
 from drivers.contract import Followed
 
@@ -52,7 +53,7 @@ UNRESOLVED_FOR = 3 * 86_400_000  # a late report may still resolve a doubt that 
 REPEATS_FOR = 3_600_000  # a report of a delivery comes again within the hour, if at all
 
 
-class SqlView(AffinityView, UsageView, OutboxView, ScheduleView):
+class SqlView(AffinityView, UsageView, OutboxView, ScheduleView, TalkView):
     # messages
 
     def message(self, id: int) -> Message | None:
@@ -196,7 +197,13 @@ class SqlView(AffinityView, UsageView, OutboxView, ScheduleView):
         return self._one(INBOUND, INBOX["inbound"], {"id": id})
 
     def inbounds(
-        self, *, before: int | None = None, limit: int = 50, sender: str | None = None, channel: str | None = None
+        self,
+        *,
+        before: int | None = None,
+        limit: int = 50,
+        sender: str | None = None,
+        channel: str | None = None,
+        withheld: bool = False,
     ) -> list[Inbound]:
         return self._all(
             INBOUND,
@@ -206,6 +213,7 @@ class SqlView(AffinityView, UsageView, OutboxView, ScheduleView):
                 "limit": limit,
                 "sender": sender,
                 "channel": channel,
+                "withheld": int(withheld),
             },
         )
 

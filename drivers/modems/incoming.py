@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from drivers.contract import Encoding, Incoming, IncomingKind, StatusReport
+from drivers.contract import Encoding, Incoming, IncomingKind, Indication, StatusReport
 from drivers.gsm import PduError
+from drivers.gsm.coding import Waiting
 from drivers.gsm.pdu import Deliver, Report, decode
 
 __all__ = ["WAP_PUSH_PORT", "fingerprint", "incoming_event"]
@@ -76,6 +77,7 @@ def incoming_event(
         service_centre=decoded.smsc,
         sent_at=decoded.sent_at,
         note="; ".join(decoded.notes),
+        indications=_indications(decoded),
     )
 
 
@@ -91,6 +93,25 @@ def _kind(message: Deliver) -> IncomingKind:
     if ports is not None:
         return IncomingKind.WAP_PUSH if _is_push(message) else IncomingKind.BINARY
     return IncomingKind.BINARY if coding.encoding is Encoding.BINARY else IncomingKind.TEXT
+
+
+def _indications(message: Deliver) -> tuple[Indication, ...]:
+    """What waits elsewhere. The header knows the numbers, the coding only that there is something."""
+    told = tuple(
+        Indication(waiting=_waiting(element.data[0]), active=element.data[1] > 0, count=element.data[1])
+        for element in message.header.elements
+        if element.id == _MESSAGE_WAITING and len(element.data) == 2
+    )
+    coding = message.coding
+    if told or coding.waiting is None:
+        return told
+    return (Indication(waiting=coding.waiting.value, active=coding.waiting_on),)
+
+
+def _waiting(octet: int) -> str:
+    """23.040 §9.2.3.24.2: bits 0 and 1, and bits 2 to 4 where those say "other"."""
+    kind = tuple(Waiting)[octet & 0x03]
+    return "video" if kind is Waiting.OTHER and octet >> 2 & 0x07 == 1 else kind.value
 
 
 def _is_push(message: Deliver) -> bool:

@@ -20,6 +20,7 @@ class Notification(Enum):
     SIM_GONE = "the SIM was taken out"
     FULL = "the storage is full"
     CALL = "somebody calls"
+    CALL_OVER = "the caller has hung up"
     NOISE = "nothing that concerns texts"
     UNKNOWN = "not known here"
 
@@ -33,7 +34,8 @@ _TABLE: tuple[tuple[tuple[str, ...], Notification], ...] = (
     (("RDY", "^SYSSTART"), Notification.RESTARTED),
     (("+CPIN: NOT", "+SIMCARD: NOT AVAILABLE"), Notification.SIM_GONE),
     (("^SMMEMFULL", "^SMGO: 1", "^SMGO:1", '+CIEV: "smsfull",1', '+QIND: "smsfull"', "+CIEV: 8,1"), Notification.FULL),
-    (("RING", "+CRING:"), Notification.CALL),
+    (("RING", "+CRING:", "+CLIP:"), Notification.CALL),
+    (("NO CARRIER", "MISSED_CALL"), Notification.CALL_OVER),
     # ^BOOT comes every 20 s on Huawei E1xx, and once after a restart: ask whether our settings are still there.
     (("+CFUN: 1", "+CPIN: READY", "+CPIN:READY", "SMS Ready", "SMS READY", "SMS DONE", "^BOOT"), Notification.DOUBTFUL),
 )

@@ -65,8 +65,6 @@ GENERAL_NOISE = (
     "*PSUTTZ",
     "+PSUTTZ",
     "DST:",
-    "+CLIP:",
-    "+CRING:",
     "+CCWA:",
 )
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import assert_never
 
-from drivers.contract import LateResult, LinkChange, LinkState, MaybeSent, Receipt
+from drivers.contract import LateResult, LinkChange, LinkState, MaybeSent, MissedCall, Receipt
 from drivers.modems import replies, rungs, sending
 from drivers.modems.commands import build
 from drivers.modems.events import ChatEvent, Foreign, Late, Odd, StuckPrompt, Urc
@@ -25,6 +25,7 @@ from drivers.modems.notices import Notification, about
 from drivers.modems.profile import ProfileError
 from drivers.modems.repair import UNREGISTERED_FOR, Climb, Leave, Rung
 from drivers.modems.repairing import HARDWARE, Repairs
+from drivers.modems.ringing import Ringing
 from drivers.modems.settings import ModemSettings
 from drivers.modems.startup import Startup, StartupError
 from drivers.modems.teller import Teller
@@ -71,7 +72,7 @@ class Session:
         self._recheck = False  # our settings may be gone
         self._echo = False
         self._echo_tries = ECHO_TRIES
-        self._ringing = False
+        self._ringing = Ringing(settings.hang_up)
         self._full = False
         self._shared = ""  # another program's line
         self._repairs = repairs
@@ -80,7 +81,7 @@ class Session:
         self._wanted: Rung | None = None
         self._sends_again = False
         self._without_network: float | None = None  # since when
-        self._late: list[LateResult] = []
+        self._late: list[LateResult | MissedCall] = []
         self._usable_from = 0.0
         self.line = Line(link, timing=settings.timing, monotonic=monotonic, on_event=self._heard, trace=trace)
 
@@ -201,7 +202,12 @@ class Session:
                 await self._look_around(facts, inbox)
                 health_due = self._monotonic() + self._timing.health
             now = self._monotonic()
-            due = min(health_due, inbox.next_due(), now + self._timing.sink_retry if self._late else health_due)
+            due = min(
+                health_due,
+                inbox.next_due(),
+                self._ringing.next_due(),
+                now + self._timing.sink_retry if self._late else health_due,
+            )
             if self._without_network is not None and now < self._without_network + UNREGISTERED_FOR < due:
                 due = self._without_network + UNREGISTERED_FOR
             await self._pause(min(due, self._usable_from) if self._usable_from > now else due)
@@ -267,16 +273,23 @@ class Session:
             self._echo_tries -= 1
             await self._quietly("ATE0")
         self._echo = False
-        if self._ringing:
-            self._ringing = False
-            self._teller.count("call")
-            if not await self._quietly("AT+CHUP"):
-                await self._quietly("ATH")
+        await self._calls(facts)
         if inbox.lying_reports:
             inbox.lying_reports = False
             self._startup.no_stored_reports = True
             facts.stored_reports = False
             await inbox.announce_again()
+
+    async def _calls(self, facts: Facts) -> None:
+        """End a call where that is wanted; tell one that is over. Between two commands, so never within a send."""
+        hung_up = False
+        if self._ringing.to_hang_up(self._monotonic()):
+            hung_up = await self._quietly("AT+CHUP") or await self._quietly("ATH")
+        call = self._ringing.missed(facts.sim(self._teller.channel), self._monotonic(), hung_up=hung_up)
+        if call is not None:
+            self._teller.count("call")
+            if not await self._teller.offer(call) and len(self._late) < MAX_EARLY:
+                self._late.append(call)
 
     async def _quietly(self, verb: str) -> bool:
         try:
@@ -382,7 +395,9 @@ class Session:
                 self._full = True
                 self.scan_soon(everything=True)
             case Notification.CALL:
-                self._ringing = True
+                self._ringing.heard(line, self._monotonic())
+            case Notification.CALL_OVER:
+                self._ringing.ended()
             case Notification.NOISE:
                 pass
             case Notification.UNKNOWN:

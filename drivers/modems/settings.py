@@ -65,6 +65,7 @@ class ModemSettings(msgspec.Struct, frozen=True, kw_only=True):
     storage: str = ""  # "ME", "SM": overrides the profile's choice
     profile: str = ""  # overrides the recognition by AT+CGMI and AT+CGMM
     poll: float = 30.0  # seconds between two looks into the storage
+    hang_up: bool = False  # calls are ended; else they ring until the caller tires
     repair: bool = True  # beyond opening the port again
     power_command: tuple[str, ...] = ()  # cuts the modem's power and gives it back; no shell
     recording: float = 0.0  # seconds that the flight recorder goes back; 0 = none

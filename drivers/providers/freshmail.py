@@ -362,6 +362,7 @@ def replies_of(record: Record, *, sim: str, zone: ZoneInfo) -> list[Incoming]:
             sender=f"+{record.number}" if record.number else "",
             text=text,
             sent_at=_moment(at, zone),
+            answers=attempt_id(record.message_id) or record.message_id,
             note=f"answers {record.message_id}",
         )
         for text, at in record.replies

@@ -820,6 +820,7 @@ class SerwerSmsDriver:
                 text=_text(entry["text"]),
                 encoding=Encoding.UCS2,
                 sent_at=_date(_text(entry.get("recived", "")), self._zone),
+                answers=answered or None,
                 note=f"answers {answered}" if answered else "",
             ),
         )

@@ -481,6 +481,7 @@ def read_callback(call: Call, *, secret: str, sim: str) -> Event:
             sender=number,
             text=fields["mes"],
             encoding=Encoding.UCS2,
+            answers=fields.get("sms_id") or None,
             note=f"to {fields['to']}" if fields.get("to") else "",
         )
     raise Forged("neither a report nor a text")

@@ -18,6 +18,7 @@ from bridge.api import Parts, build
 from bridge.api.auth import KeyRing
 from bridge.api.parts import RouteTest
 from bridge.api.serve import HttpServer
+from bridge.inbound.optouts import OptOuts
 from bridge.model import ChannelSnapshot, Ids, Instant, Message
 from bridge.outbound.intake import Intake
 from bridge.outbound.schedules import Schedules
@@ -149,6 +150,8 @@ async def service(
             account=account,
             called=called,
             route=route,
+            line=lambda sim, channel: channel if channel in intake.defaults.channels else None,
+            opt_outs=OptOuts(store, ids, clock.now),
         )
         app = build(parts)
         server = HttpServer(app, listen="127.0.0.1:0", socket=Path(folder) / "s")

@@ -22,6 +22,10 @@ READABLE = {
     ("GET", "/v1/batches/{id}"),
     ("GET", "/v1/inbound"),
     ("GET", "/v1/inbound/{id}"),
+    ("GET", "/v1/conversations"),
+    ("GET", "/v1/conversations/{id}"),
+    ("GET", "/v1/opt-outs"),
+    ("GET", "/v1/calls"),
     ("GET", "/v1/channels"),
     ("GET", "/v1/schedules"),
     ("GET", "/v1/schedules/{id}"),
@@ -39,6 +43,7 @@ ADMIN = {
     ("POST", "/v1/keys"),
     ("POST", "/v1/keys/{id}/revoke"),
     ("GET", "/v1/channels/{id}/status"),
+    ("POST", "/v1/opt-outs/{id}/remove"),
 }
 SOME_ID = "msg_0000000000001"
 

@@ -105,7 +105,9 @@ def test_the_openapi_text_names_request_and_answer_of_every_route() -> None:
             good = [status for status in operation["responses"] if status.startswith("2")]
             assert len(good) == 1
             assert operation["responses"][good[0]]["content"]
-            if method == "post" and not path.endswith(("/cancel", "/revoke", "/pause", "/resume", "/{secret}")):
+            if method == "post" and not path.endswith(
+                ("/cancel", "/revoke", "/remove", "/pause", "/resume", "/{secret}")
+            ):
                 schema = operation["requestBody"]["content"]["application/json"]["schema"]
                 assert schema["$ref"].removeprefix("#/components/schemas/") in schemas
             for status, answer in operation["responses"].items():

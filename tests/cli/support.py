@@ -22,6 +22,7 @@ from bridge.api.parts import Parts, RouteTest
 from bridge.api.serve import HttpServer
 from bridge.cli import main
 from bridge.clock import wall
+from bridge.inbound.optouts import OptOuts
 from bridge.model import ChannelSnapshot, Ids, Inbound, Status, parse_id
 from bridge.outbound.intake import Intake
 from bridge.outbound.schedules import Schedules
@@ -126,6 +127,8 @@ class Service:
             region="PL",
             account=self.accounts.get,
             route=_route,
+            line=lambda sim, channel: channel,
+            opt_outs=OptOuts(self.store, self.ids, wall),
         )
         socket = self.directory / "state" / "gsmbridge.sock"
         self._server = HttpServer(api.build(parts), listen="127.0.0.1:0", socket=socket)

@@ -11,6 +11,8 @@ import pytest
 
 from bridge.config import (
     DEFAULT_STATE_DIR,
+    InboundRule,
+    InboundSettings,
     Limits,
     Modem,
     Provider,
@@ -39,7 +41,9 @@ def test_the_example_parses_to_the_defaults() -> None:
 
 def test_the_example_holds_every_setting_once() -> None:
     document = tomllib.loads(uncommented())
-    found = [(table, name) for table in ("service", "limits", "sending", "timing") for name in document[table]]
+    found = [
+        (table, name) for table in ("service", "limits", "sending", "timing", "inbound") for name in document[table]
+    ]
     found += [(table, name) for table in LISTS for name in document[table][0]]
     # Settings of a driver, which are its own affair, are shown by two of them.
     assert sorted(found) == sorted([*EVERY, ("provider", "username"), ("provider", "password_file")])
@@ -49,6 +53,7 @@ def test_every_sample_of_the_example_is_a_value_the_setting_takes() -> None:
     # The two ways to a secret exclude each other; each is tried without the other.
     for other in ("file", "credential"):
         text = re.sub(rf"^(pin|callback_token)_{other} = .*$", "", uncommented(), flags=re.MULTILINE)
+        text = text.replace("allow_programs = false", "allow_programs = true")
         settings = parse(text, read_secret=lambda kind, name: "1234" if "pin" in name else "1234567890abcdef")
         assert settings.modems[0].pin is not None
         assert settings.providers[0].callback_secret is not None
@@ -67,6 +72,8 @@ def test_every_sample_of_the_example_is_a_value_the_setting_takes() -> None:
         ("modem", Modem),
         ("provider", Provider),
         ("route", Route),
+        ("inbound", InboundSettings),
+        ("inbound_rule", InboundRule),
     ],
 )
 def test_every_field_can_be_set_and_every_setting_has_a_field(table: str, kind: type[msgspec.Struct]) -> None:

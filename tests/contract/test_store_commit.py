@@ -312,7 +312,7 @@ def test_a_full_disk_refuses_the_order_keeps_nothing_of_it_and_goes_on(place: Pl
     small = message()
 
     async def story() -> None:
-        async with place.open(max_pages=80) as store:
+        async with place.open(max_pages=110) as store:
             await store.write(lambda c: c.add([small]))
             large = [message(text="x" * 1000) for _ in range(500)]
             outcome = [message(text="y") for _ in range(3)]
@@ -364,10 +364,10 @@ asyncio.run(main())
 
 
 def test_a_commit_that_finds_the_disk_full_refuses_the_large_and_keeps_the_small(tmp_path: Path) -> None:
-    """A real full disk of 800 kB, in a name space of its own."""
+    """A real full disk of 1.2 MB, in a name space of its own."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = f"mount -t tmpfs -o size=800k tmpfs {disk}"
+    mounted = f"mount -t tmpfs -o size=1200k tmpfs {disk}"
     if subprocess.run(["unshare", "-Urm", "sh", "-c", mounted], capture_output=True, check=False).returncode:
         pytest.skip("this machine does not let us mount a small disk")
     script = f'{mounted} && exec "$0" -c "$1" {disk}'

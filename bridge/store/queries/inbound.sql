@@ -36,6 +36,7 @@ SELECT {inbound} FROM inbound WHERE id = :id;
 SELECT {inbound}
 FROM inbound
 WHERE id < :before AND (:sender IS NULL OR sender = :sender) AND (:channel IS NULL OR channel = :channel)
+    AND (:withheld OR withheld = '')
 ORDER BY id DESC
 LIMIT :limit;
 

@@ -26,4 +26,8 @@ FROM (
     UNION ALL SELECT max(id) FROM endpoints
     UNION ALL SELECT max(id) FROM schedules
     UNION ALL SELECT max(id) FROM occurrences
+    UNION ALL SELECT max(id) FROM conversations
+    UNION ALL SELECT max(id) FROM opt_outs
+    UNION ALL SELECT max(id) FROM calls
+    UNION ALL SELECT max(id) FROM program_runs
 ) AS highest;
