@@ -22,6 +22,7 @@ from bridge.api.parts import Parts, RouteTest
 from bridge.api.serve import HttpServer, ListenError
 from bridge.clock import wall
 from bridge.config import Modem, Provider, Settings
+from bridge.delivering import Delivery
 from bridge.inbound.receive import Receiver
 from bridge.model import ChannelSnapshot, Ids, Instant, Kind, show_id
 from bridge.opening import StateDirectoryError, open_database, windows
@@ -130,8 +131,10 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
             driver = registry.create(provider.driver, provider.id, _provider_options(provider), environment)
             app.channels[provider.id] = Channel(provider.id, provider.driver, driver, shared)
 
+        delivery = Delivery(settings, store, ids, now, telemetry)
+        stack.push_async_callback(delivery.close)
         server = HttpServer(
-            api.build(_parts(app, intake, dispatch, now)),
+            api.build(_parts(app, intake, dispatch, delivery, now)),
             listen=settings.service.listen,
             socket=settings.service.socket,
         )
@@ -141,9 +144,15 @@ async def running(settings: Settings, *, now: Callable[[], Instant] = wall) -> A
         tasks.start(dispatch.run(), "dispatch")
         tasks.start(doubts.run(), "doubts")
         tasks.start(look_ups.run(), "look-ups")
+        tasks.start(delivery.outbox.run(), "outbox")
         tasks.start(_end_with(store), "store")
         housekeeping = Housekeeping(
-            store, receiver, now, telemetry, rescue=lambda: dispatch.rescue(rules.windows.usual)
+            store,
+            receiver,
+            now,
+            telemetry,
+            rescue=lambda: dispatch.rescue(rules.windows.usual),
+            events_kept=int(settings.webhooks.keep * 1000),
         )
         app.housekeeping = housekeeping
         housekeeping.start()
@@ -305,7 +314,7 @@ def _defaults(settings: Settings) -> Defaults:
     )
 
 
-def _parts(app: App, intake: Intake, dispatch: Dispatch, now: Callable[[], Instant]) -> Parts:
+def _parts(app: App, intake: Intake, dispatch: Dispatch, delivery: Delivery, now: Callable[[], Instant]) -> Parts:
     def account(id: str) -> Account | None:
         channel = app.channels.get(id)
         return cast(Account, channel.driver) if channel is not None and channel.takes is Takes.MESSAGE else None
@@ -345,6 +354,7 @@ def _parts(app: App, intake: Intake, dispatch: Dispatch, now: Callable[[], Insta
         channels=app.snapshots,
         ready=ready,
         metrics=app.metrics,
+        webhooks=delivery.parts(),
         version=__version__,
         region=app.settings.service.region,
         max_recipients=app.settings.limits.max_recipients,

@@ -31,11 +31,13 @@ class Housekeeping:
         telemetry: Telemetry,
         *,
         rescue: Callable[[], Awaitable[int]],
+        events_kept: int,
     ) -> None:
-        """`rescue`: what waits for a channel that is out of service for long."""
+        """`rescue`: what waits for a channel that is out of service for long. `events_kept`: milliseconds."""
         self._store = store
         self._receiver = receiver
         self._rescue = rescue
+        self._events_kept = events_kept
         self._now = now
         self._telemetry = telemetry
         self._scheduler = AsyncIOScheduler(timezone=UTC)
@@ -56,6 +58,10 @@ class Housekeeping:
             await self._told("expired", lambda c: c.expire(self._now(), AT_ONCE))
             await self._told("sent_no_report", lambda c: c.close_reports(self._now(), AT_ONCE))
             while await self._store.write(lambda c: c.forget(self._now() - KEYS_KEPT, AT_ONCE)) == AT_ONCE:
+                pass
+            while (
+                await self._store.write(lambda c: c.forget_events(self._now() - self._events_kept, AT_ONCE)) >= AT_ONCE
+            ):
                 pass
             await self._receiver.publish_incomplete()
             await self._rescue()

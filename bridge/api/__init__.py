@@ -21,6 +21,7 @@ from bridge.api import (
     messages,
     problems,
     routetest,
+    webhooks,
 )
 from bridge.api.auth import KeyRing
 from bridge.api.fast import lean_routes
@@ -47,7 +48,7 @@ def _routes(parts: Parts, ring: KeyRing) -> Litestar:
     async def give_ring() -> KeyRing:
         return ring
 
-    resources = (messages, batches, inbound, channels, accounts, routetest, callbacks, keys, health, document)
+    resources = (messages, batches, inbound, channels, accounts, routetest, callbacks, keys, webhooks, health, document)
     return Litestar(
         route_handlers=[route for resource in resources for route in resource.ROUTES],
         dependencies={"parts": Provide(give_parts), "ring": Provide(give_ring), "caller": Provide(caller_of)},

@@ -63,8 +63,11 @@ CATALOGUE: dict[str, Sort] = {
     "inbound_not_found": Sort(404, "There is no such incoming message"),
     "channel_not_found": Sort(404, "There is no such channel"),
     "key_not_found": Sort(404, "There is no such key"),
+    "webhook_not_found": Sort(404, "There is no such endpoint"),
+    "event_not_found": Sort(404, "There is no such event"),
     "method_not_allowed": Sort(405, "This address does not know the method"),
     "not_offered": Sort(409, "This channel cannot do this"),
+    "webhook_disabled": Sort(409, "The endpoint is switched off"),
     "not_cancellable": Sort(409, "The message can no longer be cancelled"),
     # The order cannot be taken.
     "empty_batch": Sort(422, "The batch holds no message"),
@@ -78,6 +81,8 @@ CATALOGUE: dict[str, Sort] = {
     "out_of_range": Sort(422, "A value is out of range"),
     "conflict": Sort(422, "Two fields contradict each other"),
     "unknown_channel": Sort(422, "There is no such channel"),
+    "url_not_allowed": Sort(422, "The URL must not be called"),
+    "no_mail_server": Sort(422, "No mail server is configured"),
     "unknown_route": Sort(422, "There is no such route"),
     "kind_not_offered": Sort(422, "No channel can carry this kind of message"),
     "sender_not_legal": Sort(422, "The sender is not legal"),
@@ -86,6 +91,7 @@ CATALOGUE: dict[str, Sort] = {
     # The service.
     "internal_error": Sort(500, "The service made a mistake"),
     "provider_failed": Sort(502, "The provider did not do it"),
+    "webhook_busy": Sort(503, "The endpoint has not answered yet", retryable=True),
     "draining": Sort(503, "The service is stopping", retryable=True),
     "not_ready": Sort(503, "The service is not ready", retryable=True),
     "store_unavailable": Sort(503, "The store cannot be used", retryable=True),

@@ -147,6 +147,11 @@ class Client:
         headers = {"Idempotency-Key": once} if once else {}
         return self._ask("POST", path, json=body or {}, headers=headers, tries=_TRIES if once else 1)
 
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """A request that may change something: not repeated by itself, unless it only reads."""
+        options: dict[str, Any] = {} if body is None else {"json": body}
+        return self._ask(method, path, tries=_TRIES if method == "GET" else 1, **options)
+
     def _ask(self, method: str, path: str, *, tries: int, **options: Any) -> Any:
         import httpx
 

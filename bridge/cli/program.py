@@ -23,6 +23,7 @@ from bridge.cli import (
     send,
     service,
     simulators,
+    webhooks,
 )
 from bridge.cli.exits import Exit
 
@@ -103,6 +104,20 @@ program.add_typer(_provider, name="provider")
 _route = _group("Routes: where messages go.")
 _add(_route, routes.explain, "test")
 program.add_typer(_route, name="route")
+
+_webhook = _group("Endpoints that hear of events: webhooks and mail addresses.")
+_add(_webhook, webhooks.add)
+_add(_webhook, webhooks.ls)
+_add(_webhook, webhooks.show)
+_add(_webhook, webhooks.remove, "rm")
+_add(_webhook, webhooks.try_out, "test")
+_add(_webhook, webhooks.rotate)
+_add(_webhook, webhooks.enable)
+_add(_webhook, webhooks.disable)
+_add(_webhook, webhooks.deliveries)
+_add(_webhook, webhooks.dead)
+_add(_webhook, webhooks.replay)
+program.add_typer(_webhook, name="webhook")
 
 _key = _group("API keys.")
 _add(_key, keys.create)

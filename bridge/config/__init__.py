@@ -15,6 +15,7 @@ from bridge.config.settings import (
     READY_MADE,
     ConfigError,
     Limits,
+    Mail,
     Modem,
     Problem,
     Provider,
@@ -25,6 +26,7 @@ from bridge.config.settings import (
     Sending,
     Service,
     Settings,
+    Webhooks,
 )
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "READY_MADE",
     "ConfigError",
     "Limits",
+    "Mail",
     "Modem",
     "Problem",
     "Provider",
@@ -43,6 +46,7 @@ __all__ = [
     "Sending",
     "Service",
     "Settings",
+    "Webhooks",
     "default_paths",
     "default_state_dir",
     "example",

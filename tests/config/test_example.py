@@ -9,7 +9,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bridge.config import DEFAULT_STATE_DIR, Limits, Modem, Provider, Route, Sending, Service, Settings, example, parse
+from bridge.config import (
+    DEFAULT_STATE_DIR,
+    Limits,
+    Mail,
+    Modem,
+    Provider,
+    Route,
+    Sending,
+    Service,
+    Settings,
+    Webhooks,
+    example,
+    parse,
+)
 from bridge.config.declared import LISTS, TABLES
 
 MANUAL = Path(__file__).parents[2] / "bridge" / "manual" / "configuration.md"
@@ -27,7 +40,9 @@ def test_the_example_parses_to_the_defaults() -> None:
 
 def test_the_example_holds_every_setting_once() -> None:
     document = tomllib.loads(uncommented())
-    found = [(table, name) for table in ("service", "limits", "sending") for name in document[table]]
+    found = [
+        (table, name) for table in ("service", "limits", "sending", "webhooks", "mail") for name in document[table]
+    ]
     found += [(table, name) for table in LISTS for name in document[table][0]]
     # Settings of a driver, which are its own affair, are shown by two of them.
     assert sorted(found) == sorted([*EVERY, ("provider", "username"), ("provider", "password_file")])
@@ -36,7 +51,9 @@ def test_the_example_holds_every_setting_once() -> None:
 def test_every_sample_of_the_example_is_a_value_the_setting_takes() -> None:
     # The two ways to a secret exclude each other; each is tried without the other.
     for other in ("file", "credential"):
-        text = re.sub(rf"^(pin|callback_token)_{other} = .*$", "", uncommented(), flags=re.MULTILINE)
+        text = re.sub(
+            rf"^(pin|callback_token)_{other} = .*$|^password_{other} = .*mail.*$", "", uncommented(), flags=re.MULTILINE
+        )
         settings = parse(text, read_secret=lambda kind, name: "1234" if "pin" in name else "1234567890abcdef")
         assert settings.modems[0].pin is not None
         assert settings.providers[0].callback_secret is not None
@@ -51,6 +68,8 @@ def test_every_sample_of_the_example_is_a_value_the_setting_takes() -> None:
         ("service", Service),
         ("limits", Limits),
         ("sending", Sending),
+        ("webhooks", Webhooks),
+        ("mail", Mail),
         ("modem", Modem),
         ("provider", Provider),
         ("route", Route),
@@ -60,6 +79,8 @@ def test_every_field_can_be_set_and_every_setting_has_a_field(table: str, kind: 
     names = set(TABLES[table])
     if table == "modem":
         names = names - {"pin_file", "pin_credential"} | {"pin"}
+    if table == "mail":
+        names = names - {"password_file", "password_credential"} | {"password"}
     if table == "provider":
         names = names - {"callback_token_file", "callback_token_credential"} | {"callback_secret", "options"}
     assert names == set(kind.__struct_fields__)

@@ -24,4 +24,5 @@ FROM (
     UNION ALL SELECT max(id) FROM inbound
     UNION ALL SELECT max(id) FROM api_keys
     UNION ALL SELECT max(id) FROM endpoints
+    UNION ALL SELECT max(id) FROM tries
 ) AS highest;
