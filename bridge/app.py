@@ -25,6 +25,7 @@ from bridge.clock import Clock, boot_time, kernel_synchronised, machine_zone, wa
 from bridge.config import Modem, Provider, Settings
 from bridge.config.hours import hours, timing
 from bridge.config.limits import limits
+from bridge.delivering import Delivery
 from bridge.inbound.calls import Calls
 from bridge.inbound.optouts import OptOuts
 from bridge.inbound.programs import Programs
@@ -227,8 +228,10 @@ async def running(
             driver = registry.create(provider.driver, provider.id, _provider_options(provider), environment)
             app.channels[provider.id] = channel_for(provider.id, provider.driver, driver, shared)
 
+        delivery = Delivery(settings, store, ids, now, telemetry)
+        stack.push_async_callback(delivery.close)
         server = HttpServer(
-            api.build(_parts(app, intake, schedules, dispatch, now, opt_outs)),
+            api.build(_parts(app, intake, schedules, dispatch, now, opt_outs, delivery)),
             listen=settings.service.listen,
             socket=settings.service.socket,
         )
@@ -255,6 +258,7 @@ async def running(
         tasks.start(timekeeping.run(), "clock")
         tasks.start(look_ups.run(), "look-ups")
         tasks.start(programs.run(), "programs")
+        tasks.start(delivery.outbox.run(), "outbox")
         tasks.start(_end_with(store), "store")
         housekeeping = Housekeeping(
             store,
@@ -263,6 +267,7 @@ async def running(
             telemetry,
             rescue=lambda: dispatch.rescue(rules.windows.usual),
             reply_window=window,
+            events_kept=int(settings.webhooks.keep * 1000),
         )
         app.housekeeping = housekeeping
         app.recurring = recurring
@@ -473,6 +478,7 @@ def _parts(
     dispatch: Dispatch,
     now: Callable[[], Instant],
     opt_outs: OptOuts,
+    delivery: Delivery,
 ) -> Parts:
     def account(id: str) -> Account | None:
         channel = app.channels.get(id)
@@ -518,6 +524,7 @@ def _parts(
         channels=app.snapshots,
         ready=ready,
         metrics=app.metrics,
+        webhooks=delivery.parts(),
         version=__version__,
         region=app.settings.service.region,
         max_recipients=app.settings.limits.max_recipients,

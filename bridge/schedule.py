@@ -34,13 +34,16 @@ class Housekeeping:
         telemetry: Telemetry,
         *,
         rescue: Callable[[], Awaitable[int]],
+        events_kept: int,
         reply_window: int = 72 * 3_600_000,
     ) -> None:
-        """`rescue`: what waits for a channel that is out of service for long. `reply_window`: milliseconds."""
+        """`rescue`: what waits for a channel that is out of service for long. `reply_window`, `events_kept`:
+        milliseconds."""
         self._store = store
         self._receiver = receiver
         self._rescue = rescue
         self._window = reply_window
+        self._events_kept = events_kept
         self._now = now
         self._telemetry = telemetry
         self._scheduler = AsyncIOScheduler(timezone=UTC)
@@ -75,6 +78,10 @@ class Housekeeping:
             while await self._store.write(lambda c: c.forget_sent(self._now() - self._window, 1)):
                 pass
             await self._store.write(lambda c: c.forget_auto_replies(self._now() - ANSWERS_KEPT))
+            while (
+                await self._store.write(lambda c: c.forget_events(self._now() - self._events_kept, AT_ONCE)) >= AT_ONCE
+            ):
+                pass
             await self._receiver.publish_incomplete()
             await self._rescue()
         except StoreError as error:

@@ -50,10 +50,19 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "drivers.contract",
         "drivers.gsm",
     ),
+    "bridge.webhooks": (
+        "bridge.clock", "bridge.endpoints", "bridge.events", "bridge.model", "bridge.policy", "bridge.store",
+        "bridge.telemetry",
+    ),
+    "bridge.delivering": (
+        "bridge.api", "bridge.config", "bridge.endpoints", "bridge.model", "bridge.store", "bridge.telemetry",
+        "bridge.webhooks",
+    ),
     "bridge.schedule": ("bridge.inbound", "bridge.model", "bridge.store", "bridge.telemetry"),
     "bridge.api": (
-        "bridge.clock", "bridge.inbound", "bridge.model", "bridge.outbound", "bridge.policy", "bridge.states",
-        "bridge.store", "bridge.telemetry", "drivers.contract", "drivers.gsm",
+        "bridge.clock", "bridge.endpoints", "bridge.events", "bridge.inbound", "bridge.model", "bridge.outbound",
+        "bridge.policy", "bridge.states", "bridge.store", "bridge.telemetry", "bridge.webhooks", "drivers.contract",
+        "drivers.gsm",
     ),
     "bridge.opening": ("bridge.config", "bridge.model", "bridge.policy", "bridge.store"),
     "bridge.app": ("bridge", "drivers"),
@@ -141,7 +150,11 @@ ONLY_IN = {
     "apscheduler": ("bridge.policy.recurrence", "bridge.schedule"),
     "typer": ("bridge.cli",),
     "rich": ("bridge.cli",),
-    "httpx": ("bridge.cli", "drivers.providers.http"),
+    "httpx": ("bridge.cli", "bridge.webhooks.guard", "drivers.providers.http"),
+    "httpcore": ("bridge.webhooks",),
+    "standardwebhooks": ("bridge.webhooks.signing",),
+    "aiosmtplib": ("bridge.webhooks.mail",),
+    "cryptography": ("bridge.webhooks.sealing",),
     "zeep": ("drivers.providers.soap",),
 }
 

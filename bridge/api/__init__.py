@@ -26,6 +26,7 @@ from bridge.api import (
     problems,
     routetest,
     schedules,
+    webhooks,
 )
 from bridge.api.auth import KeyRing
 from bridge.api.fast import lean_routes
@@ -66,6 +67,7 @@ def _routes(parts: Parts, ring: KeyRing) -> Litestar:
         routetest,
         callbacks,
         keys,
+        webhooks,
         health,
         document,
     )

@@ -10,6 +10,7 @@ import msgspec
 from litestar import Litestar, Response, get
 from litestar.routes import HTTPRoute
 
+from bridge.api import hooks
 from bridge.api.operation import Operation
 from bridge.api.problems import CATALOGUE, Problem
 from bridge.api.routing import OPERATION, AnyRequest
@@ -60,7 +61,7 @@ def operations(app: Litestar) -> Iterator[tuple[str, str, Operation]]:
 def document(app: Litestar, version: str) -> dict[str, Any]:
     """The whole document as plain values."""
     found = list(operations(app))
-    kinds = [Problem, *(kind for _, _, op in found for kind in (op.body, op.answer) if kind is not None)]
+    kinds = [Problem, *hooks.DATA, *(kind for _, _, op in found for kind in (op.body, op.answer) if kind is not None)]
     schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
     of = dict(zip(map(_key, kinds), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
@@ -75,6 +76,7 @@ def document(app: Litestar, version: str) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "paths": paths,
+        "webhooks": hooks.webhooks(_REF),
         "components": {
             "schemas": components,
             "securitySchemes": {

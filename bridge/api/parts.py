@@ -13,9 +13,11 @@ from bridge.outbound.schedules import Schedules
 from bridge.policy.admission import Order
 from bridge.policy.routing import Candidate
 from bridge.store import Store
+from bridge.webhooks.outbox import Tried
+from bridge.webhooks.registry import Registry
 from drivers.contract import Account, Call, Reply
 
-__all__ = ["Parts", "RouteTest"]
+__all__ = ["Parts", "RouteTest", "Webhooks"]
 
 
 class RouteTest(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +34,13 @@ def _no_account(id: str) -> None:
 
 def _no_line(sim: str, channel: str) -> str | None:
     return None
+
+
+class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
+    """`first_try(endpoint, event, seconds)`: what becomes of the next try of this delivery; None: nothing in time."""
+
+    registry: Registry
+    first_try: Callable[[int, int, float], Awaitable[Tried | None]]
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +60,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     channels: Callable[[], Awaitable[list[ChannelSnapshot]]]
     ready: Callable[[], tuple[bool, str]]
     metrics: Callable[[], Awaitable[bytes]]
+    webhooks: Webhooks
     version: str
     region: str | None = None
     max_recipients: int = 10_000

@@ -154,6 +154,11 @@ class Client:
         """May be asked again: a change that was made already changes nothing."""
         return self._ask("PATCH", path, json=body, tries=_TRIES)
 
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """A request that may change something: not repeated by itself, unless it only reads."""
+        options: dict[str, Any] = {} if body is None else {"json": body}
+        return self._ask(method, path, tries=_TRIES if method == "GET" else 1, **options)
+
     def _ask(self, method: str, path: str, *, tries: int, **options: Any) -> Any:
         import httpx
 

@@ -29,6 +29,7 @@ from bridge.cli import (
     send,
     service,
     simulators,
+    webhooks,
 )
 from bridge.cli.exits import Exit
 
@@ -137,6 +138,19 @@ _add(_schedule, schedules.pause)
 _add(_schedule, schedules.resume)
 _add(_schedule, schedules.remove, "rm")
 program.add_typer(_schedule, name="schedule")
+_webhook = _group("Endpoints that hear of events: webhooks and mail addresses.")
+_add(_webhook, webhooks.add)
+_add(_webhook, webhooks.ls)
+_add(_webhook, webhooks.show)
+_add(_webhook, webhooks.remove, "rm")
+_add(_webhook, webhooks.try_out, "test")
+_add(_webhook, webhooks.rotate)
+_add(_webhook, webhooks.enable)
+_add(_webhook, webhooks.disable)
+_add(_webhook, webhooks.deliveries)
+_add(_webhook, webhooks.dead)
+_add(_webhook, webhooks.replay)
+program.add_typer(_webhook, name="webhook")
 
 _key = _group("API keys.")
 _add(_key, keys.create)

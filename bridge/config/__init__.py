@@ -17,6 +17,7 @@ from bridge.config.settings import (
     InboundRule,
     InboundSettings,
     Limits,
+    Mail,
     Modem,
     Problem,
     Provider,
@@ -28,6 +29,7 @@ from bridge.config.settings import (
     Service,
     Settings,
     Timing,
+    Webhooks,
 )
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "InboundRule",
     "InboundSettings",
     "Limits",
+    "Mail",
     "Modem",
     "Problem",
     "Provider",
@@ -49,6 +52,7 @@ __all__ = [
     "Service",
     "Settings",
     "Timing",
+    "Webhooks",
     "default_paths",
     "default_state_dir",
     "example",

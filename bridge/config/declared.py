@@ -318,6 +318,79 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             about="Public holidays, on which windows of weekdays do not open.",
         ),
     ),
+    "webhooks": _declare(
+        Setting(
+            name="allow_private",
+            read=read.each(read.network, '["192.168.1.10", "10.0.0.0/8"]'),
+            sample='["192.168.1.10", "10.0.0.0/8"]',
+            about="Addresses and networks that webhooks may call though they are not public: this machine, your own "
+            "network. Without it only public addresses are called.",
+        ),
+        Setting(
+            name="allow_http",
+            read=read.each(read.host, '["nodered.lan"]'),
+            sample='["nodered.lan"]',
+            about="Hosts that webhooks may call over http. All others need https.",
+        ),
+        Setting(
+            name="ca_file",
+            read=read.path,
+            sample='"/etc/gsmbridge/ca.pem"',
+            about="Certificates (PEM) of your own authority, trusted beside the public ones.",
+        ),
+        Setting(
+            name="retry",
+            read=read.durations,
+            default='["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"]',
+            about="Waits between tries, for webhooks and mail. After the last one an event is a dead letter.",
+        ),
+        Setting(
+            name="keep",
+            read=read.duration(86_400, 366 * 86_400),
+            default='"30d"',
+            about="How long events, deliveries and dead letters are kept.",
+        ),
+    ),
+    "mail": _declare(
+        Setting(
+            name="host",
+            read=read.host,
+            sample='"mail.example.org"',
+            about="The mail server (SMTP) that takes mail for endpoints of kind mail.",
+        ),
+        Setting(
+            name="port",
+            read=read.integer(1, 65_535),
+            default="587",
+            about="Its port: 587 with starttls, 465 with tls, 25 for a relay of your own.",
+        ),
+        Setting(
+            name="tls",
+            read=read.choice("starttls", "tls", "none"),
+            default='"starttls"',
+            about="starttls, tls from the first octet, or none: then everybody on the way reads along, and there is no "
+            "user.",
+        ),
+        Setting(name="user", read=read.argument, sample='"gsmbridge"', about="Who logs in there."),
+        Setting(
+            name="password_file",
+            read=read.path,
+            sample='"/etc/gsmbridge/mail.password"',
+            about="File with the password (mode 0600).",
+        ),
+        Setting(
+            name="password_credential",
+            read=read.name("name of a credential"),
+            sample='"mail.password"',
+            about="Or the name of a systemd credential with it.",
+        ),
+        Setting(
+            name="sender",
+            read=read.mail_address,
+            sample='"gsmbridge@example.org"',
+            about="The address that mail comes from.",
+        ),
+    ),
     "modem": _declare(
         Setting(
             name="id",
@@ -662,6 +735,8 @@ _INTRODUCTIONS = {
     "sending": "# Defaults for messages; each order may say otherwise.\n",
     "timing": "# When texts may go. All must agree: these windows, and those of route, channel, key and order.\n",
     "inbound": "# What comes in; see inbound.md.\n",
+    "webhooks": "# Endpoints themselves are made with `gsmbridge webhook add`.\n",
+    "mail": "",
     "modem": "# One such table for each modem.\n",
     "provider": "# One such table for each account at a provider.\n",
     "route": "# Routes of your own; the ready-made ones need no table. A rule that is left out lets all through.\n",

@@ -21,13 +21,16 @@ from bridge.config.settings import (
     ConfigError,
     InboundSettings,
     Limits,
+    Mail,
     Problem,
+    Secret,
     Sending,
     Service,
     Settings,
     Timing,
+    Webhooks,
 )
-from bridge.config.walk import Judge, Problems, ReadSecret, unknown, values
+from bridge.config.walk import Judge, Problems, ReadSecret, referred, unknown, values
 
 __all__ = ["parse"]
 
@@ -60,6 +63,8 @@ def parse(
         sending=Sending(**_table(document, "sending", found)),
         timing=Timing(**_table(document, "timing", found)),
         inbound=InboundSettings(**_table(document, "inbound", found)),
+        webhooks=Webhooks(**_table(document, "webhooks", found)),
+        mail=_mail(document, read_secret, found),
         modems=modems(document, read_secret, judge, found),
         providers=providers(document, read_secret, judge, found),
         source=source,
@@ -72,6 +77,19 @@ def parse(
     if found.problems:
         raise ConfigError(found.in_order(), source)
     return settings
+
+
+def _mail(document: Mapping[str, object], read_secret: ReadSecret, found: Problems) -> Mail:
+    taken = _table(document, "mail", found)
+    password = referred("mail", "password", taken, read_secret, found)
+    mail = Mail(password=None if password is None else Secret(password.strip()), **taken)
+    if mail.host is None and (mail.user or mail.sender):
+        found.add("mail.host", "is missing; name the mail server, or take [mail] out")
+    if mail.host is not None and mail.sender is None:
+        found.add("mail.sender", 'is missing; mail needs an address it comes from, such as "gsmbridge@example.org"')
+    if mail.user is not None and mail.tls == "none":
+        found.add("mail.user", 'would send the password in clear; use tls = "starttls" or "tls"')
+    return mail
 
 
 def _table(document: Mapping[str, object], name: str, found: Problems) -> dict[str, Any]:

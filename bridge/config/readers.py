@@ -57,6 +57,7 @@ _SIZE = re.compile(r"([0-9]+) ?(B|KiB|MiB|GiB)")
 _SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _CHANNEL_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _PORT_URL = re.compile(r"(?:socket|rfc2217)://(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):([0-9]{1,5})(?:[/?].*)?")
+MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
 _MSISDN = re.compile(r"\+?[0-9]{3,20}")
 _MOST_LISTED = 1000
@@ -243,6 +244,30 @@ def some(one: Reader, sample: str) -> Reader:
     """A list that may be empty."""
     filled = each(one, sample)
     return lambda value: () if value == [] else filled(value)
+
+
+def network(value: object) -> str:
+    text = _text(value, 'an address or a network such as "192.168.1.10" or "10.0.0.0/8"')
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        raise ValueError(
+            f'{says(value)} is no address and no network; write it like "192.168.1.10" or "10.0.0.0/8"'
+        ) from None
+
+
+def host(value: object) -> str:
+    text = _text(value, 'the name or address of a machine such as "hooks.lan"')
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|[0-9a-fA-F:]*:[0-9a-fA-F:]+", text):
+        raise ValueError(f"{says(value)} is no name of a machine; write it without scheme, port and path")
+    return text
+
+
+def mail_address(value: object) -> str:
+    text = _text(value, 'a mail address such as "ops@example.org"')
+    if not MAIL_ADDRESS.fullmatch(text):
+        raise ValueError(f'{says(value)} is no mail address; write it like "ops@example.org"')
+    return text
 
 
 def policy(value: object) -> DoubtPolicy:

@@ -19,6 +19,7 @@ __all__ = [
     "InboundRule",
     "InboundSettings",
     "Limits",
+    "Mail",
     "Modem",
     "Problem",
     "Provider",
@@ -30,6 +31,7 @@ __all__ = [
     "Service",
     "Settings",
     "Timing",
+    "Webhooks",
 ]
 
 DEFAULT_STATE_DIR = Path("/var/lib/gsmbridge")
@@ -225,11 +227,34 @@ class InboundRule(msgspec.Struct, frozen=True, kw_only=True):
     program_timeout: float = 30.0
 
 
+class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
+    """Times in seconds."""
+
+    allow_private: tuple[str, ...] = ()  # addresses and networks
+    allow_http: tuple[str, ...] = ()  # hosts
+    ca_file: Path | None = None
+    retry: tuple[float, ...] = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
+    keep: float = 30 * 86_400.0
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True):
+    """The server that takes our mail. `host` None: there is none."""
+
+    host: str | None = None
+    port: int = 587
+    tls: str = "starttls"  # "tls", "none"
+    user: str | None = None
+    password: Secret | None = None
+    sender: str | None = None
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     service: Service = Service()
     limits: Limits = Limits()
     sending: Sending = Sending()
     timing: Timing = Timing()
+    webhooks: Webhooks = Webhooks()
+    mail: Mail = Mail()
     modems: tuple[Modem, ...] = ()
     providers: tuple[Provider, ...] = ()
     routes: tuple[Route, ...] = ()

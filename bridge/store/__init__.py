@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from bridge.endpoints import Endpoint
+from bridge.endpoints import Delivery, DeliveryState, Endpoint, Try
 from bridge.events import Event, EventType
 from bridge.model import (
     ApiKey,
@@ -235,6 +235,25 @@ class View(Protocol):
     def known_by(self, recipient: str) -> str | None:
         """The channel that last sent to this person or received from them, where a sticky route wrote it down."""
 
+    def event(self, id: int) -> Event | None: ...
+    def due(self, endpoint: int, now: Instant, limit: int, *, ordered: bool) -> list[tuple[Delivery, Event]]:
+        """Longest due first. `ordered`: only the first that waits of each key."""
+
+    def next_delivery(self, endpoint: int, after: Instant) -> Instant | None:
+        """When the next delivery that is not due yet is."""
+
+    def delivery(self, endpoint: int, event: int) -> Delivery | None: ...
+    def deliveries(
+        self, endpoint: int, *, dead: bool = False, before: int | None = None, limit: int = 50
+    ) -> list[Delivery]:
+        """Newest first. `dead`: only dead letters."""
+
+    def tries(self, endpoint: int, *, before: int | None = None, limit: int = 50) -> list[Try]:
+        """Newest first."""
+
+    def backlog(self, endpoint: int) -> tuple[int, int]:
+        """How much waits, and how many dead letters there are."""
+
     def keys(self) -> list[ApiKey]: ...
     def key_by_digest(self, digest: bytes) -> ApiKey | None: ...
     def idempotent(self, client: int, key: str) -> Idempotency | None: ...
@@ -437,6 +456,20 @@ class Changes(View, Protocol):
     def stick(self, recipient: str, channel: str, now: Instant) -> None:
         """From now on this person knows us by that channel."""
 
+    def emit_to(self, endpoint: Endpoint, type: EventType, now: Instant, *, key: str, data: msgspec.Struct) -> int:
+        """An event for one endpoint, whatever its filters. Returns the event's id."""
+
+    def tried(self, delivery: Delivery, state: DeliveryState, next_at: Instant, made: Try) -> None:
+        """What became of a try."""
+
+    def replay(self, endpoint: int, now: Instant, *, first: int, last: int) -> int:
+        """Dead letters from event `first` to `last` wait again, with all their tries. One alone also when it was
+        delivered. Returns how many."""
+
+    def forget_events(self, before: Instant, limit: int) -> int:
+        """Events from before that time are dropped, with their deliveries and tries, at most `limit` of each. Returns
+        how many rows that were."""
+
     # keys and housekeeping
     def add_key(self, key: ApiKey) -> None: ...
     def revoke_key(self, id: int, now: Instant) -> bool: ...
@@ -458,8 +491,9 @@ class Store(Protocol):
 
     async def write(self, work: Callable[[Changes], T]) -> T: ...
     async def read(self, work: Callable[[View], T]) -> T: ...
-    def on_events(self, told: Callable[[], None]) -> None:
-        """`told` is called in the loop after each commit that wrote events."""
+    def on_events(self, told: Callable[[frozenset[int]], None]) -> None:
+        """`told` is called in the loop after each commit, with the endpoints for which there is something new, or that
+        were changed."""
 
     async def close(self) -> None: ...
 

@@ -13,16 +13,17 @@ from typing import Any
 import msgspec
 
 from bridge.clock import rfc3339
-from bridge.endpoints import Endpoint, by_type, wants
+from bridge.endpoints import Delivery, DeliveryState, Endpoint, Try, by_type, wants
 from bridge.events import MOVED, Event, EventType, MessageData, conversation, inbound_data
 from bridge.model import Ids, Inbound, Instant, Message, Status, show_id
 from bridge.store.queries import load
-from bridge.store.rows import ENDPOINT, STORED_EVENT
+from bridge.store.rows import DELIVERY, ENDPOINT, STORED_EVENT, TRY
 from bridge.store.statements import Statements
 
 __all__ = ["OutboxChanges", "OutboxView"]
 
 OUTBOX = load("outbox")
+HIGHEST = (1 << 63) - 1
 
 _to_json = msgspec.json.Encoder().encode
 
@@ -37,6 +38,35 @@ class OutboxView(Statements):
     def events(self, after: int, limit: int) -> list[Event]:
         return self._all(STORED_EVENT, OUTBOX["events"], {"after": after, "limit": limit})
 
+    def event(self, id: int) -> Event | None:
+        return self._one(STORED_EVENT, OUTBOX["event"], {"id": id})
+
+    def due(self, endpoint: int, now: Instant, limit: int, *, ordered: bool) -> list[tuple[Delivery, Event]]:
+        statement = OUTBOX["due_in_order" if ordered else "due"]
+        found = self._all(DELIVERY, statement, {"endpoint": endpoint, "now": now, "limit": limit})
+        return [(d, event) for d in found if (event := self.event(d.event)) is not None]
+
+    def next_delivery(self, endpoint: int, after: Instant) -> Instant | None:
+        at: Instant | None = self._value(OUTBOX["next_delivery"], {"endpoint": endpoint, "after": after})
+        return at
+
+    def delivery(self, endpoint: int, event: int) -> Delivery | None:
+        return self._one(DELIVERY, OUTBOX["delivery"], {"endpoint": endpoint, "event": event})
+
+    def deliveries(
+        self, endpoint: int, *, dead: bool = False, before: int | None = None, limit: int = 50
+    ) -> list[Delivery]:
+        wanted = {"endpoint": endpoint, "before": HIGHEST if before is None else before, "limit": limit}
+        return self._all(DELIVERY, OUTBOX["dead" if dead else "deliveries"], wanted)
+
+    def tries(self, endpoint: int, *, before: int | None = None, limit: int = 50) -> list[Try]:
+        wanted = {"endpoint": endpoint, "before": HIGHEST if before is None else before, "limit": limit}
+        return self._all(TRY, OUTBOX["tries_of"], wanted)
+
+    def backlog(self, endpoint: int) -> tuple[int, int]:
+        wanted = {"endpoint": endpoint}
+        return self._value(OUTBOX["waiting_of"], wanted), self._value(OUTBOX["dead_of"], wanted)
+
 
 class OutboxChanges(OutboxView):
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], Instant]) -> None:
@@ -44,7 +74,7 @@ class OutboxChanges(OutboxView):
         self._listeners = _Listeners(self.endpoints)
         last = self._value(OUTBOX["last_event"], {})
         self._event_ids = Ids(now, Random(), last or 0)  # noqa: S311 names, not secrets
-        self.emitted = False  # since the writer last asked
+        self.touched: set[int] = set()  # endpoints with something new, or changed, since the writer last asked
 
     def emit(
         self,
@@ -152,20 +182,20 @@ class OutboxChanges(OutboxView):
         self._run(OUTBOX["add_event"], (id, type, key, number, now, text, message, inbound, channel, party))
         for endpoint in to:
             self._run(OUTBOX["add_delivery"], (endpoint.id, id, key, now))
-        self.emitted = True
+            self.touched.add(endpoint.id)
         return id
 
     # endpoints
 
     def add_endpoint(self, endpoint: Endpoint) -> None:
         self._run(OUTBOX["add_endpoint"], ENDPOINT.encode(endpoint))
-        self._listeners.clear()
+        self._changed(endpoint.id)
 
     def change_endpoint(self, endpoint: Endpoint) -> bool:
         """All of it but its id. False: there is no such endpoint."""
         values = ENDPOINT.encode(endpoint)
         changed = self._run(OUTBOX["change_endpoint"], (*values, endpoint.id)).rowcount == 1
-        self._listeners.clear()
+        self._changed(endpoint.id)
         return changed
 
     def remove_endpoint(self, id: int) -> bool:
@@ -173,8 +203,40 @@ class OutboxChanges(OutboxView):
         for statement in ("remove_tries", "remove_deliveries"):
             self._run(OUTBOX[statement], {"id": id})
         removed = self._run(OUTBOX["remove_endpoint"], {"id": id}).rowcount == 1
-        self._listeners.clear()
+        self._changed(id)
         return removed
+
+    def _changed(self, endpoint: int) -> None:
+        self._listeners.clear()
+        self.touched.add(endpoint)
+
+    # deliveries
+
+    def emit_to(self, endpoint: Endpoint, type: EventType, now: Instant, *, key: str, data: msgspec.Struct) -> int:
+        return self._write_event([endpoint], type.value, now, key, data, None, None, "", "")
+
+    def tried(self, delivery: Delivery, state: DeliveryState, next_at: Instant, made: Try) -> None:
+        self._run(
+            OUTBOX["end_try"],
+            (state.value, next_at, delivery.tries + 1, delivery.endpoint, delivery.event),
+        )
+        self._run(OUTBOX["add_try"], TRY.encode(made))
+
+    def replay(self, endpoint: int, now: Instant, *, first: int, last: int) -> int:
+        wanted = {"endpoint": endpoint, "now": now, "first": first, "last": last}
+        self.touched.add(endpoint)
+        if first == last:
+            return self._run(OUTBOX["replay_one"], {"endpoint": endpoint, "now": now, "event": first}).rowcount
+        return self._run(OUTBOX["replay"], wanted).rowcount
+
+    def forget_events(self, before: Instant, limit: int) -> int:
+        bounds = {"before": before, "limit": limit}
+        for endpoint in self.endpoints():
+            self._run(OUTBOX["forget_deliveries"], {"endpoint": endpoint.id, **bounds})
+        forgotten = self._run(OUTBOX["forget_tries"], bounds).rowcount
+        forgotten += self._run(OUTBOX["forget_events"], bounds).rowcount
+        old = {"before": show_id("msg", before << 20), "limit": limit}
+        return forgotten + self._run(OUTBOX["forget_keys"], old).rowcount
 
 
 class _Listeners(dict[str, tuple[Endpoint, ...]]):

@@ -100,8 +100,8 @@ class SqliteStore:
         """Why nothing is written any more. The service should stop: the next start checks."""
         return self._writer.failure
 
-    def on_events(self, told: Callable[[], None]) -> None:
-        """`told` is called in the loop after each commit that wrote events."""
+    def on_events(self, told: Callable[[frozenset[int]], None]) -> None:
+        """`told` is called in the loop after each commit, with the endpoints for which there is something new."""
         self._writer.on_events = told
 
     async def until_damaged(self) -> StoreDamaged:

@@ -44,7 +44,7 @@ class _Lost(Exception):
 
 class Writer:
     def __init__(self, connection: sqlite3.Connection, changes: SqlChanges, path: Path) -> None:
-        self.on_events: Callable[[], None] = lambda: None  # called in the loop after a commit that wrote events
+        self.on_events: Callable[[frozenset[int]], None] = lambda endpoints: None
         self.failure: StoreDamaged | None = None  # set once; from then on every work gets it
         self._connection = connection
         self._changes = changes
@@ -88,7 +88,7 @@ class Writer:
 
     # --- In the loop ---
 
-    def _deliver(self, outcomes: list[Outcome], emitted: bool) -> None:
+    def _deliver(self, outcomes: list[Outcome], touched: frozenset[int]) -> None:
         for future, value, error in outcomes:
             if future.done():  # its caller was cancelled; the work stands
                 continue
@@ -96,8 +96,8 @@ class Writer:
                 future.set_result(value)
             else:
                 future.set_exception(error)
-        if emitted:
-            self.on_events()
+        if touched:
+            self.on_events(touched)
 
     # --- In the thread ---
 
@@ -105,10 +105,10 @@ class Writer:
         while (job := self._pending.get()) is not None:
             outcomes, last = self._group(job)
             try:
-                self._loop.call_soon_threadsafe(self._deliver, outcomes, self._changes.emitted)
+                self._loop.call_soon_threadsafe(self._deliver, outcomes, frozenset(self._changes.touched))
             except RuntimeError:  # the loop is gone, and everybody who waited with it
                 return
-            self._changes.emitted = False
+            self._changes.touched.clear()
             if last:
                 return
 

@@ -25,6 +25,7 @@ from bridge.outbound.schedules import Schedules
 from bridge.policy.admission import Defaults, Order
 from bridge.store.sqlite import SqliteStore, open_store
 from drivers.contract import Account, Call, Health, LinkState, Reply
+from tests.webhooks.support import delivery
 
 T = TypeVar("T")
 
@@ -143,6 +144,7 @@ async def service(
             channels=_channels,
             ready=lambda: held[0].state,
             metrics=metrics,
+            webhooks=delivery(Path(folder), store, ids, clock.now).parts(),
             version="1.2.3",
             region=region,
             max_recipients=max_recipients,

@@ -33,6 +33,7 @@ from bridge.store.sqlite import SqliteStore, open_store
 from drivers import registry
 from drivers.contract import Account, Event, Health, LinkChange, LinkState
 from drivers.simulator.providers import ProviderSimulation
+from tests.webhooks.support import delivery
 
 T = TypeVar("T")
 
@@ -113,6 +114,8 @@ class Service:
             self.directory / "state" / "gsmbridge.sqlite", now=wall, doubt_deadline=lambda message, at: None
         )
         defaults = Defaults(region="PL", channels=frozenset({"gsm1"}))
+        self._delivery = delivery(self.directory / "state", self.store, self.ids, wall)
+        self._outbox = asyncio.create_task(self._delivery.outbox.run())
         parts = Parts(
             store=self.store,
             intake=Intake(self.store, defaults, self.ids, wall, wake=lambda: None),
@@ -123,6 +126,7 @@ class Service:
             channels=self._channels,
             ready=lambda: (True, ""),
             metrics=self._metrics,
+            webhooks=self._delivery.parts(),
             version="0",
             region="PL",
             account=self.accounts.get,

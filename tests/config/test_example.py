@@ -14,6 +14,7 @@ from bridge.config import (
     InboundRule,
     InboundSettings,
     Limits,
+    Mail,
     Modem,
     Provider,
     Route,
@@ -21,6 +22,7 @@ from bridge.config import (
     Service,
     Settings,
     Timing,
+    Webhooks,
     example,
     parse,
 )
@@ -42,7 +44,9 @@ def test_the_example_parses_to_the_defaults() -> None:
 def test_the_example_holds_every_setting_once() -> None:
     document = tomllib.loads(uncommented())
     found = [
-        (table, name) for table in ("service", "limits", "sending", "timing", "inbound") for name in document[table]
+        (table, name)
+        for table in ("service", "limits", "sending", "timing", "inbound", "webhooks", "mail")
+        for name in document[table]
     ]
     found += [(table, name) for table in LISTS for name in document[table][0]]
     # Settings of a driver, which are its own affair, are shown by two of them.
@@ -52,7 +56,9 @@ def test_the_example_holds_every_setting_once() -> None:
 def test_every_sample_of_the_example_is_a_value_the_setting_takes() -> None:
     # The two ways to a secret exclude each other; each is tried without the other.
     for other in ("file", "credential"):
-        text = re.sub(rf"^(pin|callback_token)_{other} = .*$", "", uncommented(), flags=re.MULTILINE)
+        text = re.sub(
+            rf"^(pin|callback_token)_{other} = .*$|^password_{other} = .*mail.*$", "", uncommented(), flags=re.MULTILINE
+        )
         text = text.replace("allow_programs = false", "allow_programs = true")
         settings = parse(text, read_secret=lambda kind, name: "1234" if "pin" in name else "1234567890abcdef")
         assert settings.modems[0].pin is not None
@@ -69,6 +75,8 @@ def test_every_sample_of_the_example_is_a_value_the_setting_takes() -> None:
         ("limits", Limits),
         ("sending", Sending),
         ("timing", Timing),
+        ("webhooks", Webhooks),
+        ("mail", Mail),
         ("modem", Modem),
         ("provider", Provider),
         ("route", Route),
@@ -80,6 +88,8 @@ def test_every_field_can_be_set_and_every_setting_has_a_field(table: str, kind: 
     names = set(TABLES[table])
     if table == "modem":
         names = names - {"pin_file", "pin_credential"} | {"pin"}
+    if table == "mail":
+        names = names - {"password_file", "password_credential"} | {"password"}
     if table == "provider":
         names = names - {"callback_token_file", "callback_token_credential"} | {"callback_secret", "options"}
     assert names == set(kind.__struct_fields__)

@@ -160,7 +160,7 @@ def test_an_undone_work_leaves_no_event_and_no_listener(place: Place) -> None:
 
     async def story(store: SqliteStore) -> None:
         woken = asyncio.Event()
-        store.on_events(woken.set)
+        store.on_events(lambda endpoints: woken.set())
 
         def work(c: Changes) -> None:
             c.add_endpoint(endpoint())

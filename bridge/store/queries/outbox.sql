@@ -41,3 +41,84 @@ INSERT INTO outbox ({stored_event}) VALUES ({stored_event_values});
 
 -- name: add_delivery
 INSERT INTO deliveries (endpoint, event, key, state, next_at, tries) VALUES (?, ?, ?, 'waiting', ?, 0);
+
+-- name: event
+SELECT {stored_event} FROM outbox WHERE id = :id;
+
+-- name: due
+-- In the order of the events, oldest first.
+SELECT {delivery} FROM deliveries
+WHERE endpoint = :endpoint AND state = 'waiting' AND next_at <= :now
+ORDER BY next_at, event
+LIMIT :limit;
+
+-- name: due_in_order
+-- Only the first of each key: the others wait for it, also while it waits for its next try.
+SELECT {delivery} FROM deliveries AS d
+WHERE endpoint = :endpoint AND state = 'waiting' AND next_at <= :now
+    AND NOT EXISTS (
+        SELECT 1 FROM deliveries AS earlier
+        WHERE earlier.endpoint = :endpoint AND earlier.key = d.key AND earlier.event < d.event
+            AND earlier.state = 'waiting'
+    )
+ORDER BY next_at, event
+LIMIT :limit;
+
+-- name: next_delivery
+SELECT min(next_at) FROM deliveries WHERE endpoint = :endpoint AND state = 'waiting' AND next_at > :after;
+
+-- name: delivery
+SELECT {delivery} FROM deliveries WHERE endpoint = :endpoint AND event = :event;
+
+-- name: deliveries
+SELECT {delivery} FROM deliveries
+WHERE endpoint = :endpoint AND event < :before
+ORDER BY event DESC
+LIMIT :limit;
+
+-- name: dead
+-- By its own index: among a million delivered ones a dead letter is found at once.
+SELECT {delivery} FROM deliveries
+WHERE endpoint = :endpoint AND event < :before AND state = 'dead'
+ORDER BY event DESC
+LIMIT :limit;
+
+-- name: waiting_of
+SELECT count(*) FROM deliveries WHERE endpoint = :endpoint AND state = 'waiting';
+
+-- name: dead_of
+SELECT count(*) FROM deliveries WHERE endpoint = :endpoint AND state = 'dead';
+
+-- name: end_try
+UPDATE deliveries SET state = ?, next_at = ?, tries = ? WHERE endpoint = ? AND event = ?;
+
+-- name: add_try
+INSERT INTO tries ({try}) VALUES ({try_values});
+
+-- name: tries_of
+SELECT {try} FROM tries WHERE endpoint = :endpoint AND id < :before ORDER BY id DESC LIMIT :limit;
+
+-- name: replay
+-- Also what is waiting is tried now.
+UPDATE deliveries SET state = 'waiting', next_at = :now, tries = 0
+WHERE endpoint = :endpoint AND event BETWEEN :first AND :last AND state IN ('dead', 'waiting');
+
+-- name: replay_one
+-- Also one that was delivered: somebody lost it.
+UPDATE deliveries SET state = 'waiting', next_at = :now, tries = 0 WHERE endpoint = :endpoint AND event = :event;
+
+-- name: forget_tries
+DELETE FROM tries WHERE at < :before AND id IN (SELECT id FROM tries ORDER BY id LIMIT :limit);
+
+-- name: forget_deliveries
+DELETE FROM deliveries
+WHERE endpoint = :endpoint AND event IN (SELECT id FROM outbox WHERE at < :before ORDER BY id LIMIT :limit);
+
+-- name: forget_events
+DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE at < :before ORDER BY id LIMIT :limit);
+
+-- name: forget_keys
+-- A message's key is not used again; a conversation's is.
+DELETE FROM outbox_keys WHERE key IN (
+    SELECT key FROM outbox_keys WHERE key >= 'msg_' AND key < :before LIMIT :limit
+);

@@ -30,4 +30,5 @@ FROM (
     UNION ALL SELECT max(id) FROM opt_outs
     UNION ALL SELECT max(id) FROM calls
     UNION ALL SELECT max(id) FROM program_runs
+    UNION ALL SELECT max(id) FROM tries
 ) AS highest;

@@ -1,0 +1,1 @@
+"""Events on their way out: to webhooks and to mail addresses."""
