@@ -39,6 +39,17 @@ READABLE = {
 # A provider's key is the secret in the address: a wrong one leads nowhere, whoever asks.
 CALLBACKS = {("GET", "/v1/callbacks/{id}/{secret}"), ("POST", "/v1/callbacks/{id}/{secret}")}
 ADMIN = {
+    ("GET", "/v1/events"),
+    ("GET", "/v1/webhooks"),
+    ("POST", "/v1/webhooks"),
+    ("GET", "/v1/webhooks/{id}"),
+    ("PATCH", "/v1/webhooks/{id}"),
+    ("DELETE", "/v1/webhooks/{id}"),
+    ("POST", "/v1/webhooks/{id}/rotate"),
+    ("POST", "/v1/webhooks/{id}/test"),
+    ("GET", "/v1/webhooks/{id}/deliveries"),
+    ("GET", "/v1/webhooks/{id}/dead"),
+    ("POST", "/v1/webhooks/{id}/replay"),
     ("GET", "/v1/keys"),
     ("POST", "/v1/keys"),
     ("POST", "/v1/keys/{id}/revoke"),

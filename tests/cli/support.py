@@ -161,7 +161,9 @@ class Service:
     async def stop(self) -> None:
         for driver in self._drivers:
             driver.cancel()
-        await asyncio.gather(*self._drivers, return_exceptions=True)
+        self._outbox.cancel()
+        await asyncio.gather(*self._drivers, self._outbox, return_exceptions=True)
+        await self._delivery.close()
         if self._drivers:
             await self.simulation.__aexit__(None, None, None)
         await self._server.stop(patience=1)
