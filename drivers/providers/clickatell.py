@@ -325,10 +325,10 @@ _KEY = re.compile(r"\b(ID|apiMsgId|To|Status|Charge|Credit|OK)\s*:\s*(\S+)", re.
 _UNTIL = re.compile(r"\b(1\d{9})\b")
 
 
-def read_lines(returned: object) -> list[Line]:
-    """Whatever zeep made of the `return` elements: one text, or several. Raises ValueError for anything else."""
-    texts = [returned] if isinstance(returned, str) else returned
-    if not isinstance(texts, list) or not all(isinstance(t, str) for t in texts):
+def read_lines(returned: Sequence[str | None]) -> list[Line]:
+    """The texts of the `return` elements. Raises ValueError when there is none, or one without a text."""
+    texts = [text for text in returned if text]
+    if not texts or len(texts) != len(returned):
         raise ValueError("no lines")
     return [_line(t) for t in texts]
 
@@ -728,9 +728,10 @@ class ClickatellDriver:
 
     async def _call(self, operation: str, fields: Mapping[str, object]) -> tuple[list[Line], str]:
         def read(reply: SoapReply) -> tuple[list[Line], str]:
-            return read_lines(reply.result), reply.raw
+            texts = [e.text for e in reply.payload if e.tag.rpartition("}")[2] == "return"]
+            return read_lines(texts), reply.raw
 
-        return await self._soap.call(operation, fields, read, answer=f"{operation}Response")
+        return await self._soap.call(operation, fields, read, answer=f"{operation}Response", decode=False)
 
     async def _login(self) -> dict[str, object]:
         o = self._o

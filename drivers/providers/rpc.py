@@ -74,7 +74,8 @@ def document(payload: Any) -> dict[str, Any]:
     """What stands in an answer (an element of lxml): a struct, a map of keys and values as PHP writes its arrays, or a
     text in JSON. Numbers and truth values stay texts unless it is JSON. Raises ValueError for anything else."""
     children = list(payload)
-    value = _value(children[0]) if len(children) == 1 else _value(payload)
+    returned = children if len(children) == 1 else [c for c in children if _local(c.tag) == "return"]
+    value = _value(returned[0] if len(returned) == 1 else payload)
     if isinstance(value, str):
         value = msgspec.json.decode(value)
     if not isinstance(value, dict):
@@ -92,7 +93,8 @@ def _value(element: Any) -> Any:
         return {str(p["key"]): p["value"] for p in pairs}
     listed = any(_local(a) == "arrayType" for a in element.attrib) or set(names) == {"item"}
     if listed or (len(names) > 1 and len(set(names)) == 1):
-        return [_value(c) for c in children]
+        # What a vendor adds beside the items of a list is no item.
+        return [_value(c) for c, name in zip(children, names, strict=True) if name == "item" or "item" not in names]
     return {name: _value(c) for name, c in zip(names, children, strict=True)}
 
 

@@ -12,49 +12,9 @@ from typing import TypeVar
 from drivers.contract import Driver, Event, LinkChange, LinkState, MaybeSent, NotSent, Receipt, Refused, Submission
 from drivers.providers.http import Answer
 from drivers.providers.outcomes import Row, Then
-from drivers.simulator.providers import Fault, FaultKind
 
 E = TypeVar("E")
 NUMBER = "+48500600700"
-
-# Every fault with what it may do to a message: whether the provider could have taken it.
-TRANSPORT = [
-    Fault(kind=FaultKind.SILENCE),
-    Fault(kind=FaultKind.SILENCE, accepted=True),
-    Fault(kind=FaultKind.RESET),
-    Fault(kind=FaultKind.RESET, accepted=True),
-    Fault(kind=FaultKind.CLOSE),
-    Fault(kind=FaultKind.CLOSE, accepted=True),
-    Fault(kind=FaultKind.CUT),
-    Fault(kind=FaultKind.HTML),
-    Fault(kind=FaultKind.HTML, accepted=True),
-    Fault(kind=FaultKind.HTML, status=502, accepted=True),
-    Fault(kind=FaultKind.EMPTY),
-    Fault(kind=FaultKind.EMPTY, accepted=True),
-    Fault(kind=FaultKind.EMPTY, status=202, accepted=True),
-    Fault(kind=FaultKind.ENDLESS),
-    Fault(kind=FaultKind.ENDLESS, accepted=True),
-    Fault(kind=FaultKind.DRIP, seconds=0.05),
-    Fault(kind=FaultKind.DELAY, seconds=0.05),
-    Fault(kind=FaultKind.DELAY, seconds=1.0),
-    Fault(kind=FaultKind.REORDERED),
-    Fault(kind=FaultKind.ADDED),
-    Fault(kind=FaultKind.STATUS, status=302, location="http://127.0.0.1:1/"),
-    Fault(kind=FaultKind.STATUS, status=401),
-    Fault(kind=FaultKind.STATUS, status=403),
-    Fault(kind=FaultKind.STATUS, status=404),
-    Fault(kind=FaultKind.STATUS, status=405),
-    Fault(kind=FaultKind.STATUS, status=408, accepted=True),
-    Fault(kind=FaultKind.STATUS, status=429, retry_after="7"),
-    Fault(kind=FaultKind.STATUS, status=500),
-    Fault(kind=FaultKind.STATUS, status=500, accepted=True),
-    Fault(kind=FaultKind.STATUS, status=503, accepted=True),
-    Fault(kind=FaultKind.STATUS, status=504, accepted=True),
-]
-
-
-def named(fault: Fault) -> str:
-    return f"{fault.kind}{fault.status or ''}{'_accepted' if fault.accepted else ''}{fault.seconds}"
 
 
 class Collector:

@@ -13,11 +13,8 @@ import msgspec
 import pytest
 
 from drivers.contract import (
-    Absent,
     Call,
-    CannotTell,
     Forged,
-    Found,
     Incoming,
     LinkChange,
     LinkState,
@@ -30,13 +27,10 @@ from drivers.contract import (
     StatusReport,
 )
 from drivers.providers.freshmail import FreshmailDriver, Options
-from drivers.simulator.providers import CAPTIVE_PORTAL, Course, Fault, FaultKind, ProviderSimulation
+from drivers.simulator.providers import Course, Fault, FaultKind, ProviderSimulation
 from tests.drivers.providers.rest_support import (
     NUMBER,
-    TRANSPORT,
-    Shifted,
     described,
-    named,
     outcome,
     running,
     submission,
@@ -158,61 +152,6 @@ def test_pages_are_read_to_the_end_and_others_messages_are_left_alone() -> None:
     play(story)
 
 
-@pytest.mark.parametrize("fault", TRANSPORT, ids=named)
-def test_no_fault_of_the_transport_makes_a_silent_double(fault: Fault) -> None:
-    """The error must be true of the ledger, and asking afterwards must tell what is there."""
-
-    async def story(sim: ProviderSimulation) -> None:
-        clock = Shifted()
-        driver = FreshmailDriver("fm", options(sim, poll=False, visible_after=60.0), monotonic=clock)
-        async with running(driver):
-            sim.set_faults("freshmail", fault)
-            result = await outcome(driver, submission())
-            taken = len(sim.ledger("freshmail"))
-            match result:
-                case Receipt():
-                    assert taken == 1
-                case MaybeSent():
-                    early = await driver.look_up(submission())
-                    assert isinstance(early, Found if taken else CannotTell)
-                    clock.ahead += 61.0
-                    late = await driver.look_up(submission())
-                    assert isinstance(late, Found if taken else Absent)
-                case _:
-                    assert taken == 0
-            assert len(sim.requests("freshmail")) <= 5  # nothing is repeated by itself
-            if fault.kind in (FaultKind.REORDERED, FaultKind.ADDED) or (fault.kind, fault.seconds) == ("delay", 0.05):
-                assert isinstance(result, Receipt)
-            elif not fault.status:
-                assert isinstance(result, MaybeSent)
-
-    play(story)
-
-
-def test_a_gate_that_cannot_be_reached_has_nothing() -> None:
-    async def story(sim: ProviderSimulation) -> None:
-        driver = FreshmailDriver("fm", options(sim))
-        async with running(driver):
-            await sim.cut("freshmail")
-            result = await outcome(driver, submission())
-            assert isinstance(result, NotSent)
-            assert not result.channel_unusable
-            await sim.restore("freshmail")
-            assert isinstance(await outcome(driver, submission()), Receipt)
-        assert len(sim.ledger("freshmail")) == 1
-
-    play(story)
-
-
-def test_before_the_link_is_up_nothing_is_tried() -> None:
-    async def story(sim: ProviderSimulation) -> None:
-        driver = FreshmailDriver("fm", options(sim))
-        assert isinstance(await outcome(driver, submission()), NotSent)
-        assert sim.requests("freshmail") == []
-
-    play(story)
-
-
 @pytest.mark.parametrize(
     "wrong", [{"api_secret": "f" * 40}, {"auth": "bearer", "token": "wrong", "api_key": "", "api_secret": ""}]
 )
@@ -257,21 +196,6 @@ def test_the_gates_own_refusals_are_definite(text: str, changes: dict[str, Any],
             result = await outcome(driver, msgspec.structs.replace(submission(text), **changes))
         assert isinstance(result, Refused)
         assert (result.code, result.everywhere) == (code, code == "freshmail_1101")
-        assert len(sim.ledger("freshmail")) == 0
-
-    play(story)
-
-
-def test_a_captive_portal_takes_the_channel_down() -> None:
-    async def story(sim: ProviderSimulation) -> None:
-        driver = FreshmailDriver("fm", options(sim))
-        async with running(driver) as sink:
-            sim.set_faults("freshmail", CAPTIVE_PORTAL)
-            for n in range(3):
-                result = await outcome(driver, submission(attempt=f"att_{n}"))
-                assert isinstance(result, MaybeSent)
-            await sink.first(LinkChange, lambda change: change.state is not LinkState.UP)
-            assert isinstance(await outcome(driver, submission(attempt="att_4")), NotSent)
         assert len(sim.ledger("freshmail")) == 0
 
     play(story)

@@ -30,13 +30,11 @@ from drivers.contract import (
     StatusReport,
 )
 from drivers.providers.mobizon import MobizonDriver, Options
-from drivers.simulator.providers import CAPTIVE_PORTAL, Course, Fault, FaultKind, ProviderSimulation
+from drivers.simulator.providers import Course, Fault, FaultKind, ProviderSimulation
 from tests.drivers.providers.rest_support import (
-    TRANSPORT,
     Collector,
     Shifted,
     described,
-    named,
     outcome,
     running,
     submission,
@@ -142,39 +140,6 @@ def test_after_a_restart_the_list_tells_what_ended_meanwhile() -> None:
         async with running(driver) as sink:
             await sink.wait(lambda event: len(sink.of(StatusReport)) == 120)
         assert {report.reference for report in sink.of(StatusReport)} == {receipt.reference for receipt in receipts}
-
-    play(story)
-
-
-@pytest.mark.parametrize("fault", TRANSPORT, ids=named)
-def test_no_fault_of_the_transport_makes_a_silent_double(fault: Fault) -> None:
-    async def story(sim: ProviderSimulation) -> None:
-        clock = Shifted()
-        driver = MobizonDriver("mz", options(sim, poll=False, visible_after=60.0), monotonic=clock)
-        async with running(driver):
-            sim.set_faults("mobizon", fault)
-            result = await outcome(driver, sent())
-            taken = len(sim.ledger("mobizon"))
-            match result:
-                case Receipt():
-                    assert taken == 1
-                case MaybeSent():
-                    early = await driver.look_up(sent())
-                    assert isinstance(early, Found if taken else CannotTell)
-                    clock.ahead += 61.0
-                    late = await driver.look_up(sent())
-                    if taken:
-                        assert isinstance(late, Found)
-                        assert late.receipt.reference == sim.ledger("mobizon")[0].id
-                    else:
-                        assert isinstance(late, Absent)
-                case _:
-                    assert taken == 0
-            assert len([seen for seen in sim.requests("mobizon") if seen.operation == "submit"]) == 1
-            if fault.kind in (FaultKind.REORDERED, FaultKind.ADDED) or (fault.kind, fault.seconds) == ("delay", 0.05):
-                assert isinstance(result, Receipt)
-            elif not fault.status:
-                assert isinstance(result, MaybeSent)
 
     play(story)
 
@@ -372,19 +337,6 @@ def test_too_many_requests_are_no_failure_of_the_account() -> None:
             assert isinstance(result, NotSent)
             assert (result.code, result.retry_after, result.channel_unusable) == ("mobizon_30", 60.0, False)
             assert (await driver.health()).state is LinkState.UP
-
-    play(story)
-
-
-def test_a_captive_portal_takes_the_channel_down() -> None:
-    async def story(sim: ProviderSimulation) -> None:
-        driver = MobizonDriver("mz", options(sim))
-        async with running(driver) as sink:
-            sim.set_faults("mobizon", CAPTIVE_PORTAL)
-            for n in range(3):
-                assert isinstance(await outcome(driver, sent(attempt=f"att_{n}")), MaybeSent)
-            await sink.first(LinkChange, lambda change: change.state is not LinkState.UP)
-        assert len(sim.ledger("mobizon")) == 0
 
     play(story)
 

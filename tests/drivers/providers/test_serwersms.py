@@ -38,7 +38,7 @@ from drivers.contract import (
 from drivers.providers.rpc import document
 from drivers.providers.serwersms import Options, SerwerSmsDriver, create, items, params, read_send
 from drivers.providers.xml import parse
-from drivers.simulator.providers import Course, Fault, FaultKind, ProviderSimulation
+from drivers.simulator.providers import Course, ProviderSimulation
 from drivers.simulator.providers.serwersms import Knobs
 from tests.drivers.providers.support import (
     Clock,
@@ -760,24 +760,6 @@ def test_a_dry_run_sends_nothing() -> None:
             async with running(d):
                 assert (await d.submit(text(1))).reference
             assert not list(sim.ledger("serwersms"))
-
-    run(main())
-
-
-@pytest.mark.parametrize("accepted", [False, True])
-@pytest.mark.parametrize("kind", [FaultKind.RESET, FaultKind.CLOSE, FaultKind.HTML, FaultKind.EMPTY, FaultKind.STATUS])
-def test_a_fault_on_the_way_is_in_doubt_and_evidence_tells_the_truth(kind: FaultKind, accepted: bool) -> None:
-    async def main() -> None:
-        clock = Clock()
-        async with ProviderSimulation(["serwersms"]) as sim:
-            d = SerwerSmsDriver("cloud", fake_options(sim, poll=False), monotonic=clock)
-            async with running(d):
-                status = 504 if kind is FaultKind.STATUS else 0
-                sim.set_faults("serwersms", Fault(kind=kind, accepted=accepted, status=status))
-                assert isinstance(await caught(d.submit(text(1))), MaybeSent)
-                clock.at += 61
-                assert isinstance(await d.look_up(text(1)), Found if accepted else Absent)
-            assert len(list(sim.ledger("serwersms"))) == accepted
 
     run(main())
 

@@ -18,7 +18,6 @@ from drivers.contract import (
     Account,
     Call,
     CannotTell,
-    Cause,
     Driver,
     Forged,
     Found,
@@ -350,18 +349,6 @@ def test_a_send_without_parameters_is_send_sms() -> None:
         assert fields == {
             "login": "alex", "psw": "123-pw", "phones": "+48600700001", "mes": "text 1", "id": "att_0000000000001",
         }  # fmt: skip
-
-    run(main())
-
-
-def test_while_the_link_is_down_nothing_is_sent() -> None:
-    async def main() -> None:
-        async with Peer() as peer:
-            d = driver(peer, Clock())
-            error = await caught(d.submit(text()))
-            assert isinstance(error, NotSent)
-            assert error.cause is Cause.LINK
-            assert peer.requests == []
 
     run(main())
 
@@ -869,28 +856,6 @@ def test_against_the_fake_from_send_to_report() -> None:
             assert (report.attempt_id, report.fate, report.code) == (text(1).attempt_id, ReportFate.UNDELIVERED, "20:1")
             (taken,) = sim.ledger("smsc")
             assert taken.text == text(1, text="Zażółć gęślą jaźń " * 5).text
-
-    run(main())
-
-
-@pytest.mark.parametrize("accepted", [False, True])
-@pytest.mark.parametrize(
-    "kind", [FaultKind.RESET, FaultKind.CLOSE, FaultKind.HTML, FaultKind.EMPTY, FaultKind.STATUS, FaultKind.ENDLESS]
-)
-def test_a_fault_on_the_way_is_in_doubt_and_evidence_tells_the_truth(kind: FaultKind, accepted: bool) -> None:
-    async def main() -> None:
-        clock = Clock()
-        async with ProviderSimulation(["smsc"]) as sim:
-            d = SmscDriver("cloud", fake_options(sim, poll=False), monotonic=clock)
-            async with running(d):
-                sim.set_faults(
-                    "smsc", Fault(kind=kind, accepted=accepted, status=502 if kind is FaultKind.STATUS else 0)
-                )
-                assert isinstance(await caught(d.submit(text(1))), MaybeSent)
-                clock.at += 61
-                found = await d.look_up(text(1))
-                assert isinstance(found, Found if accepted else Absent)
-            assert len(list(sim.ledger("smsc"))) == accepted
 
     run(main())
 
