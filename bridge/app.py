@@ -177,6 +177,7 @@ async def running(
             now,
             telemetry,
             lambda: intake.defaults,
+            complaint=lambda message: intake.gate.complaint(message) if intake.gate.active else None,
             trusted=lambda: clock.trusted,
             wake_dispatch=dispatch.wake,
         )
