@@ -128,7 +128,7 @@ async def running(
     clock; `boot`: milliseconds since the machine started; `synchronised`: what the kernel says of the wall clock."""
     rules = _rules(settings)
     clock = Clock(
-        clocks.Rules(trust=clocks.Trust(settings.service.clock)),
+        clocks.Rules(trust=clocks.Trust(settings.service.clock), settle=int(settings.service.clock_settle * 1000)),
         read_wall=now,
         read_boot=boot,
         synchronised=synchronised,
@@ -178,6 +178,7 @@ async def running(
             now,
             telemetry,
             lambda: intake.defaults,
+            complaint=lambda message: intake.gate.complaint(message) if intake.gate.active else None,
             trusted=lambda: clock.trusted,
             wake_dispatch=dispatch.wake,
         )
@@ -499,7 +500,9 @@ def _parts(
     def ready() -> tuple[bool, str]:
         if intake.closed is not None:
             return False, str(intake.closed)
-        return (True, reason(app.clock.belief)) if app.ready else (False, "the service is starting")
+        if not app.ready:
+            return False, "the service is starting"
+        return True, "" if app.clock.trusted else reason(app.clock.belief)
 
     async def route(order: Order) -> RouteTest:
         """Raises `Rejected` for what would not be taken either."""

@@ -23,6 +23,7 @@ __all__ = ["Timekeeping", "reason"]
 log = logging.getLogger("gsmbridge.clock")
 
 EVERY = 60.0  # seconds
+WATCHFUL = 2.0  # while the clock is not trusted
 KEPT_EVERY = 3_600_000  # milliseconds: how often the time is written down, for the next start
 SLEPT = 2.0  # seconds
 
@@ -72,7 +73,7 @@ class Timekeeping:
                 await self.look()
                 self._look.clear()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(EVERY):
+                    async with asyncio.timeout(EVERY if self._since is None else WATCHFUL):
                         await self._look.wait()
         finally:
             if alarm is not None:

@@ -123,6 +123,13 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             "kernel says that a time server keeps it. always: no matter what; see schedules.md.",
         ),
         Setting(
+            name="clock_settle",
+            read=read.duration(1, 86_400),
+            default='"10m"',
+            about="How long a clock that was set by more than ten minutes, or that no time server has set, must run "
+            "without another step before auto believes it.",
+        ),
+        Setting(
             name="usb_helper",
             read=read.socket,
             default='"/run/gsmbridge-usb.sock"',

@@ -74,6 +74,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     socket: Path = DEFAULT_STATE_DIR / SOCKET_NAME
     clock: str = "auto"  # see bridge.policy.clocks.Trust
+    clock_settle: float = 600
     usb_helper: Path = Path("/run/gsmbridge-usb.sock")
     ports: tuple[str, ...] = ("/dev/serial/by-path/*", "/dev/serial/by-id/*", "/dev/ttyUSB*", "/dev/ttyACM*")
 

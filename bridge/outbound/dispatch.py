@@ -35,7 +35,6 @@ __all__ = ["Dispatch"]
 
 log = logging.getLogger("gsmbridge.dispatch")
 
-DEFAULT_WINDOWS = Windows()
 LONGEST_WAIT = 60.0  # seconds; the wall clock may be set, so a far due time is looked at again
 FULL_DISK_WAIT = 1.0
 NO_WAY_WAIT = 1.0  # before what no channel could take is looked at again
@@ -74,7 +73,7 @@ class Dispatch:
         *,
         tariffs: Mapping[str, Tariff],
         trusted: Callable[[], bool] = lambda: True,
-        windows: Windows = DEFAULT_WINDOWS,
+        windows: Windows,
     ) -> None:
         """`routes` by name, in the order in which their rules are asked. `usual`: the one for all other messages.
         `trusted`: whether the clock is; what was deferred to a time is held while it is not.

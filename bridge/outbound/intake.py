@@ -27,6 +27,7 @@ __all__ = [
     "NotChangeable",
     "Once",
     "idempotency",
+    "note_hold",
     "replay",
     "with_concatenation",
 ]
@@ -124,7 +125,7 @@ class Intake:
             if once and (earlier := replay(changes, client, once)):
                 return earlier
             changes.add([with_concatenation(changes, message)])
-            _note_hold(changes, message, message.created_at)
+            note_hold(changes, message, message.created_at)
             answer = render(message)
             if once:
                 changes.remember(idempotency(client, once, answer, message.created_at))
@@ -172,7 +173,7 @@ class Intake:
                 return earlier
             changes.add([with_concatenation(changes, m) for m in messages])
             for message in messages:
-                _note_hold(changes, message, message.created_at)
+                note_hold(changes, message, message.created_at)
             changes.add_batch(batch)
             answer = render(batch, messages)
             if once:
@@ -202,7 +203,9 @@ class Intake:
                 raise NotCancellable(found)
             return changes.message(message)
 
-        return await self._store.write(work)
+        cancelled = await self._store.write(work)
+        self._wake()  # one that waited for it in order may go
+        return cancelled
 
     async def change(self, message: int, client: int | None, change: Change) -> Message | None:
         """Change a message until a part of it is armed. `client` None: the operator, who may change any. None: no such
@@ -224,7 +227,7 @@ class Intake:
                 wanted = with_concatenation(changes, wanted)
             if not changes.revise(wanted, now, _difference(found, wanted)):
                 raise NotChangeable(found)
-            _note_hold(changes, wanted, now)
+            note_hold(changes, wanted, now)
             return changes.message(message)
 
         changed = await self._store.write(work)
@@ -277,7 +280,7 @@ def _difference(old: Message, new: Message) -> dict[str, str | int | bool | None
     return said | ({"due_at": new.due_at} if new.due_at != old.due_at else {})
 
 
-def _note_hold(changes: Changes, message: Message, now: Instant) -> None:
+def note_hold(changes: Changes, message: Message, now: Instant) -> None:
     if message.code and (by := held_by(message.code)) is not None:
         changes.held(message.id, now, by=by, reason=message.reason, until=message.due_at)
 

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfoNotFoundError
 import msgspec
 
 from bridge.model import Batch, Ids, Instant, Message, Occurrence, OccurrenceState, Schedule, show_id
-from bridge.outbound.intake import with_concatenation
-from bridge.policy.admission import Defaults, Order, Rejected, admit, admit_all
+from bridge.outbound.intake import note_hold, with_concatenation
+from bridge.policy.admission import Complaint, Defaults, Order, Rejected, admit, admit_all
 from bridge.policy.scheduling import Step, order_of, step
-from bridge.store import Changes, Store, StoreFull
+from bridge.store import Changes, Store, StoreFull, View
 from bridge.telemetry import Telemetry
 
 __all__ = ["Recurring"]
@@ -30,7 +30,8 @@ UNREADABLE = (ZoneInfoNotFoundError, msgspec.ValidationError, msgspec.DecodeErro
 
 
 class Recurring:
-    """`trusted()`: whether the wall clock is to be believed; while not, nothing runs. It wakes us when that changes."""
+    """`complaint(message)`: why its recipient may not be written to. `trusted()`: whether the wall clock is to be
+    believed; while not, nothing runs. Whoever finds that it is again wakes us."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Recurring:
         telemetry: Telemetry,
         defaults: Callable[[], Defaults],
         *,
+        complaint: Callable[[Message], Complaint | None],
         trusted: Callable[[], bool],
         wake_dispatch: Callable[[], None],
     ) -> None:
@@ -48,6 +50,7 @@ class Recurring:
         self._now = now
         self._telemetry = telemetry
         self._defaults = defaults
+        self._complaint = complaint
         self._trusted = trusted
         self._wake_dispatch = wake_dispatch
         self._wake = asyncio.Event()
@@ -88,11 +91,15 @@ class Recurring:
         messages: list[Message] = []
         batch: Batch | None = None
         if coming.state is not OccurrenceState.SKIPPED:
+            hours = await self._store.read(lambda view: _hours(view, schedule.client))
             try:
-                messages, batch = self._messages(schedule, order, now)
+                every, batch = self._messages(schedule, order, now, hours)
+                messages, coming = self._allowed(every, coming)
             except Rejected as rejected:
                 reason = f"the order could not be taken: {rejected}"
                 coming = msgspec.structs.replace(coming, state=OccurrenceState.REFUSED, reason=reason)
+        if batch is not None:
+            batch = msgspec.structs.replace(batch, count=len(messages)) if messages else None
         occurrence = self._occurrence(schedule, coming, messages, batch, now)
 
         def work(changes: Changes) -> bool:
@@ -100,6 +107,8 @@ class Recurring:
                 return False
             if messages:
                 changes.add([with_concatenation(changes, m) for m in messages])
+                for m in messages:
+                    note_hold(changes, m, now)
             if batch is not None:
                 changes.add_batch(batch)
             return True
@@ -107,15 +116,30 @@ class Recurring:
         if await self._store.write(work):
             self._tell(schedule, occurrence, messages)
 
-    def _messages(self, schedule: Schedule, order: Order, now: Instant) -> tuple[list[Message], Batch | None]:
+    def _allowed(self, messages: list[Message], coming: Step) -> tuple[list[Message], Step]:
+        """Without those that may not be written to: one who opted out does not take the text from the others."""
+        refused = {m.id: why for m in messages if (why := self._complaint(m)) is not None}
+        if not refused:
+            return messages, coming
+        kept = [m for m in messages if m.id not in refused]
+        first = next(iter(refused.values()))
+        reason = f"{len(refused)} of {len(messages)} recipients left out: {first.detail}"
+        state = coming.state if kept else OccurrenceState.REFUSED
+        return kept, msgspec.structs.replace(
+            coming, state=state, reason="; ".join(filter(None, (coming.reason, reason)))
+        )
+
+    def _messages(
+        self, schedule: Schedule, order: Order, now: Instant, hours: str | None
+    ) -> tuple[list[Message], Batch | None]:
         """Raises `Rejected`: what could be ordered once may be refused later, when a channel or route is gone."""
         defaults, client = self._defaults(), schedule.client
         orders = [msgspec.structs.replace(order, to=to) for to in schedule.recipients]
         if len(orders) == 1:
-            return [admit(orders[0], defaults, id=self._ids.next(), client=client, now=now)], None
+            return [admit(orders[0], defaults, id=self._ids.next(), client=client, now=now, hours=hours)], None
         batch_id = self._ids.next()
         ids = [self._ids.next() for _ in orders]
-        messages = admit_all(orders, defaults, ids=ids, client=client, now=now, batch=batch_id)
+        messages = admit_all(orders, defaults, ids=ids, client=client, now=now, batch=batch_id, hours=hours)
         return messages, Batch(
             id=batch_id,
             client=client,
@@ -176,3 +200,9 @@ class Recurring:
         await self._wake.wait()
         if timer is not None:
             timer.cancel()
+
+
+def _hours(view: View, client: int) -> str | None:
+    """The windows of the key that made it."""
+    known = view.keys()
+    return next((key.windows for key in known if key.id == client), None)

@@ -255,7 +255,7 @@ class SqlChanges(AffinityChanges, UsageChanges, OutboxChanges, ScheduleChanges, 
         self.note(message, now, event or new._value_, row)
         self._tell_moved(message, new, now, code, reason, row)
         if message in self._laned:
-            self._lane_moved(message, new, now)
+            self._lane_moved(message, new, now, doubted=old is Status.IN_DOUBT)
         return True
 
     def _usual_move(self, message: int, new: Status, now: Instant, as_of: Instant | None) -> bool:

@@ -60,8 +60,8 @@ class LaneChanges(Statements):
                 self._run(LANES["join"], (_lane(message), message.id))
                 self._laned.add(message.id)
 
-    def _lane_moved(self, message: int, new: Status, now: Instant) -> None:
-        """One in doubt lets the next come and see how long it has to wait."""
+    def _lane_moved(self, message: int, new: Status, now: Instant, *, doubted: bool = False) -> None:
+        """One in doubt lets the next come and see how long it has to wait. `doubted`: it was in doubt."""
         if new not in _LEFT and new is not Status.IN_DOUBT:
             return
         lane = self._value(LANES["lane_of"], {"message": message})
@@ -70,7 +70,8 @@ class LaneChanges(Statements):
         if new in _LEFT:
             self._run(LANES["leave"], {"message": message})
             self._laned.discard(message)
-            self._run(LANES["hurry"], {"lane": lane, "now": now, "code": ORDERED})
+            if doubted:
+                self._run(LANES["hurry"], {"lane": lane, "now": now, "code": ORDERED})
         while (first := self._run(LANES["first_parked"], {"lane": lane}).fetchone()) is not None:
             id, queue = first
             self._run(LANES["note_unparked"], {"lane": lane, "message": id})

@@ -51,14 +51,15 @@ poll = "2s"
 class Daemon:
     """`gsmbridge run` as a user starts it."""
 
-    def __init__(self, config: Path, state: Path) -> None:
+    def __init__(self, config: Path, state: Path, environment: dict[str, str] | None = None) -> None:
         self._config = config
+        self._environment = {**os.environ, **(environment or {})}
         self.socket = state / "gsmbridge.sock"
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bridge.cli", "run", "--config", str(self._config)
+            *(sys.executable, "-m", "bridge.cli", "run", "--config", str(self._config)), env=self._environment
         )
 
     async def kill(self) -> None:
