@@ -111,7 +111,9 @@ def inbound(i: Mapping[str, Any]) -> None:
             "class": i.get("class"),
             "port": i.get("port"),
             "replaces": i.get("replaces"),
-            "content": {k: v for k, v in (i.get("content") or {}).items() if v is not None and k not in _ELSEWHERE},
+            "content": {
+                k: v for k, v in (i.get("content") or {}).items() if v not in (None, "") and k not in _ELSEWHERE
+            },
             "answers": i.get("in_reply_to"),
             "conversation": i.get("conversation"),
             "withheld": i.get("withheld"),

@@ -27,6 +27,7 @@ class Ringing:
         self._first: float | None = None  # while somebody calls
         self._last = 0.0
         self._over = False
+        self._tried = False  # to end this call; a modem that refuses it is not asked again
         self._hung_up_at = float("-inf")
 
     def heard(self, line: str, now: float) -> None:
@@ -50,22 +51,27 @@ class Ringing:
     def to_hang_up(self, now: float) -> bool:
         """The caller is known, or will not be."""
         known = self._caller or (self._first is not None and now - self._first >= CLIP_WAIT)
-        return self._hang_up and self._first is not None and not self._over and bool(known)
+        return self._hang_up and not self._tried and self._first is not None and not self._over and bool(known)
 
     def next_due(self) -> float:
         if self._first is None:
             return float("inf")
-        return self._first + CLIP_WAIT if self._hang_up else self._last + QUIET
+        return self._first + CLIP_WAIT if self._hang_up and not self._tried else self._last + QUIET
 
-    def missed(self, sim: str, now: float, *, hung_up: bool = False) -> MissedCall | None:
+    def tried(self, done: bool, now: float) -> None:
+        """We have ended it, or the modem did not let us; it may also have ended while the line was busy."""
+        self._tried = True
+        if done and not self._over:
+            self._hung_up_at = now
+
+    def missed(self, sim: str, now: float) -> MissedCall | None:
         """The call that is over now; None: there is none."""
         if self._first is None:
             self._over = False
             return None
+        hung_up = self._hung_up_at >= self._first
         if not (hung_up or self._over or now - self._last >= QUIET):
             return None
         call = MissedCall(sim=sim, caller=self._caller, rings=max(1, self._rings), hung_up=hung_up)
-        self._caller, self._rings, self._first, self._over = "", 0, None, False
-        if hung_up:
-            self._hung_up_at = now
+        self._caller, self._rings, self._first, self._over, self._tried = "", 0, None, False, False
         return call

@@ -282,10 +282,10 @@ class Session:
 
     async def _calls(self, facts: Facts) -> None:
         """End a call where that is wanted; tell one that is over. Between two commands, so never within a send."""
-        hung_up = False
         if self._ringing.to_hang_up(self._monotonic()):
-            hung_up = await self._quietly("AT+CHUP") or await self._quietly("ATH")
-        call = self._ringing.missed(facts.sim(self._teller.channel), self._monotonic(), hung_up=hung_up)
+            done = await self._quietly("AT+CHUP") or await self._quietly("ATH")
+            self._ringing.tried(done, self._monotonic())
+        call = self._ringing.missed(facts.sim(self._teller.channel), self._monotonic())
         if call is not None:
             self._teller.count("call")
             if not await self._teller.offer(call) and len(self._late) < MAX_EARLY:

@@ -216,6 +216,12 @@ def _swap(simulation: Simulation, request: _Request) -> dict[str, Any]:
     return {}
 
 
+def _ring(simulation: Simulation, request: _Request) -> dict[str, Any]:
+    """`total` times, three seconds apart; withheld when `sender` is empty."""
+    simulation.modem_of(request.modem or "").modem.ring(request.sender, times=request.total or 10)
+    return {}
+
+
 _ACTIONS: dict[str, Callable[[Simulation, _Request], dict[str, Any]]] = {
     "state": _state,
     "ledger": _ledger,
@@ -226,6 +232,7 @@ _ACTIONS: dict[str, Callable[[Simulation, _Request], dict[str, Any]]] = {
     "unplug": _unplug,
     "replug": _replug,
     "reboot": _reboot,
+    "ring": _ring,
     "rename": _rename,
     "reset_usb": _reset_usb,
     "cut_power": _cut_power,

@@ -341,13 +341,15 @@ from tests.contract.support import START, Place, message
 
 async def main():
     place, kept = Place(Path(sys.argv[1])), 0
+    ballast = Path(sys.argv[1]) / "ballast"  # given back when the disk is full: room for the small, not for the large
+    ballast.write_bytes(bytes(28 * 1024))
     async with place.open() as store:
         try:
             while True:
                 await store.write(lambda c: c.add([message(text="x" * 700)]))
                 kept += 1
         except StoreFull:
-            pass
+            ballast.unlink()
         large = lambda c: c.add([message(text="x" * 700) for _ in range(50)])
         small = lambda c: c.set_meta("small", "fits")
         results = await asyncio.gather(*map(store.write, (large, small, large)), return_exceptions=True)
@@ -364,10 +366,10 @@ asyncio.run(main())
 
 
 def test_a_commit_that_finds_the_disk_full_refuses_the_large_and_keeps_the_small(tmp_path: Path) -> None:
-    """A real full disk of 1.2 MB, in a name space of its own."""
+    """A real full disk of 1.4 MB, in a name space of its own."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = f"mount -t tmpfs -o size=1200k tmpfs {disk}"
+    mounted = f"mount -t tmpfs -o size=1400k tmpfs {disk}"
     if subprocess.run(["unshare", "-Urm", "sh", "-c", mounted], capture_output=True, check=False).returncode:
         pytest.skip("this machine does not let us mount a small disk")
     script = f'{mounted} && exec "$0" -c "$1" {disk}'

@@ -52,13 +52,15 @@ def test_it_is_hung_up_when_the_caller_is_known_or_will_not_be() -> None:
     assert call.to_hang_up(CLIP_WAIT)
     call.heard('+CLIP: "+447700900777",145', 0.2)
     assert call.to_hang_up(0.2)
-    assert call.missed(SIM, 0.3, hung_up=True) == MissedCall(sim=SIM, caller="+447700900777", rings=1, hung_up=True)
+    call.tried(True, 0.3)
+    assert call.missed(SIM, 0.3) == MissedCall(sim=SIM, caller="+447700900777", rings=1, hung_up=True)
 
 
 def test_a_ring_that_was_on_its_way_is_no_second_call_and_a_later_one_is() -> None:
     call = Ringing(hang_up=True)
     call.heard("RING", 0.0)
-    call.missed(SIM, 2.0, hung_up=True)
+    call.tried(True, 2.0)
+    assert call.missed(SIM, 2.0) is not None
     call.heard("RING", 2.5)
     assert call.next_due() == float("inf")
     call.heard("RING", 20.0)
@@ -71,3 +73,22 @@ def test_the_end_of_no_call_is_nothing() -> None:
     assert call.missed(SIM, 0.0) is None
     call.heard("RING", 1.0)
     assert call.missed(SIM, 1.1) is None
+
+
+def test_a_modem_that_does_not_let_us_is_asked_once_and_the_call_told_when_it_is_over() -> None:
+    call = Ringing(hang_up=True)
+    call.heard("RING", 0.0)
+    assert call.to_hang_up(CLIP_WAIT)
+    call.tried(False, 2.0)
+    assert not call.to_hang_up(3.0)
+    assert call.next_due() == QUIET
+    assert call.missed(SIM, 3.0) is None
+    assert call.missed(SIM, QUIET) == MissedCall(sim=SIM, rings=1)
+
+
+def test_a_call_that_ended_while_the_line_was_busy_was_not_ended_by_us() -> None:
+    call = Ringing(hang_up=True)
+    call.heard("RING", 0.0)
+    call.ended()
+    call.tried(True, 9.0)
+    assert call.missed(SIM, 9.0) == MissedCall(sim=SIM, rings=1, hung_up=False)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from drivers.contract import LinkState, NotSent, Repair, RepairState
+from drivers.contract import LinkState, MissedCall, NotSent, Repair, RepairState
 from drivers.modems.ports import Ports
 from drivers.modems.proofs import Proof, Proofs
 from drivers.modems.repair import Rung
@@ -371,7 +371,8 @@ def test_h10_another_modem_takes_the_place_of_one_that_stays_away(tmp_path: Path
 def test_u05_a_call_is_hung_up_and_the_text_goes() -> None:
     async def host(scene: Scene) -> None:
         await asyncio.sleep(1.0)
-        assert (await scene.driver.health()).leniencies["call"] == 1
+        (call,) = [e for e in scene.sink.events if isinstance(e, MissedCall)]
+        assert (call.caller, call.hung_up) == ("+447700900111", True)
         assert (await scene.send()).tp_mr == 9
 
-    play("ussd/U05", host)
+    play("ussd/U05", host, hang_up=True)

@@ -332,6 +332,8 @@ def test_the_command_serves_and_is_steered_from_another_process(tmp_path: Path) 
             steer.ask("unplug", modem=second["number"])
             assert not os.path.lexists(second["port"])
             assert steer.ask("replug", modem=second["number"], name="modem9")["port"].endswith("modem9")
+            steer.ask("ring", modem=first["number"], sender="+447700900111", total=1)
+            assert line.read_until(b"RING\r\n").endswith(b"\r\nRING\r\n")
             steer.ask("reboot", modem=second["number"])
             for do, arguments in [
                 ("nonsense", {}),
