@@ -441,6 +441,7 @@ class SqlChanges(AffinityChanges, UsageChanges, OutboxChanges, ScheduleChanges, 
         """The works are undone."""
         self._shift = {}
         self._notes = []
+        self._forget_lanes()
         self._listeners.clear()
 
 

@@ -26,10 +26,17 @@ _WHY = "waits for the one that was ordered before it, as was asked"
 _LEFT = frozenset(Status) - {Status.QUEUED, Status.SENDING, Status.RETRY_WAIT, Status.IN_DOUBT}
 
 
+class _Everybody(set[int]):
+    """Perhaps in a lane: what is so is read when it is needed."""
+
+    def __contains__(self, id: object) -> bool:
+        return True
+
+
 class LaneChanges(Statements):
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], Instant]) -> None:
         super().__init__(connection, now)
-        self._laned = {id for (id,) in connection.execute(LANES["laned"])}  # or they were, in a work that was undone
+        self._laned: set[int] = _Everybody()
 
     def predecessor(self, message: Message, now: Instant, *, window: int, alarm_window: int) -> int | None:
         values = {
@@ -64,6 +71,8 @@ class LaneChanges(Statements):
         """One in doubt lets the next come and see how long it has to wait. `doubted`: it was in doubt."""
         if new not in _LEFT and new is not Status.IN_DOUBT:
             return
+        if isinstance(self._laned, _Everybody):
+            self._laned = {id for (id,) in self._run(LANES["laned"])}
         lane = self._value(LANES["lane_of"], {"message": message})
         if lane is None:
             return
@@ -77,6 +86,10 @@ class LaneChanges(Statements):
             self._run(LANES["note_unparked"], {"lane": lane, "message": id})
             if self._run(LANES["unpark"], {"message": id, "queue": queue}).rowcount == 1:
                 return
+
+    def _forget_lanes(self) -> None:
+        """The works are undone, and what they took out of the set is in it again."""
+        self._laned = _Everybody()
 
     def _run_each(self, statement: str, values: Sequence[tuple[object, ...]]) -> None:
         for one in values:

@@ -159,6 +159,29 @@ def test_after_a_restart_the_parked_are_still_parked_and_still_let_go(place: Pla
     assert ids(place.do(claim)) == [second.id]
 
 
+def test_a_work_that_was_undone_and_runs_again_lets_the_next_go_too(place: Place) -> None:
+    first, second = lane(2)
+
+    def broken(c: Changes) -> None:
+        raise ZeroDivisionError
+
+    async def story() -> list[int]:
+        async with place.open() as store:
+            await store.write(lambda c: c.add([first, second]))
+            await store.write(claim)
+            # Both in one group, which is undone for the second's sake, and the first runs once more.
+            sent, failed = await asyncio.gather(
+                store.write(lambda c: pass_on(c, first.id, Status.SENDING, Status.SENT)),
+                store.write(broken),
+                return_exceptions=True,
+            )
+            assert sent is None
+            assert isinstance(failed, ZeroDivisionError)
+            return ids(await store.write(claim))
+
+    assert asyncio.run(story()) == [second.id]
+
+
 def test_one_in_doubt_is_waited_for_no_longer_than_its_window(place: Place) -> None:
     def story(c: Changes) -> None:
         first, second = lane(2)
