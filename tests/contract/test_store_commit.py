@@ -342,7 +342,7 @@ from tests.contract.support import START, Place, message
 async def main():
     place, kept = Place(Path(sys.argv[1])), 0
     ballast = Path(sys.argv[1]) / "ballast"  # given back when the disk is full: room for the small, not for the large
-    ballast.write_bytes(bytes(28 * 1024))
+    ballast.write_bytes(bytes(64 * 1024))
     async with place.open() as store:
         try:
             while True:
@@ -350,7 +350,7 @@ async def main():
                 kept += 1
         except StoreFull:
             ballast.unlink()
-        large = lambda c: c.add([message(text="x" * 700) for _ in range(50)])
+        large = lambda c: c.add([message(text="x" * 700) for _ in range(400)])
         small = lambda c: c.set_meta("small", "fits")
         results = await asyncio.gather(*map(store.write, (large, small, large)), return_exceptions=True)
         assert [type(r) for r in results] == [StoreFull, type(None), StoreFull], results
