@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from random import Random
 from time import monotonic
 from typing import TypeVar
 
@@ -75,6 +76,7 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     others: Callable[[str, Message], frozenset[str]]  # the channels beside this one that could send it now
     sticks: Callable[[Message], bool]  # its route wants to know which channel sent it
     meters: Mapping[str, Meter]  # of the channels that have limits
+    rng: Random
 
 
 class Armed(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +107,7 @@ class Channel:
         self._resting: asyncio.TimerHandle | None = None
         self._unfit_since: Instant | None = self.since
         self._pauses = 0
+        self._probing = False  # it was paused, and nothing was accepted since
         self._results: deque[fitness.Result] = deque(maxlen=fitness.KEPT)
         self._pace = 1.0  # seconds a submission takes, smoothed
         self._ahead = SHALLOW  # messages claimed ahead at least
@@ -136,7 +139,7 @@ class Channel:
         """How many more messages to assign. After a pause one message goes as a probe."""
         if not self.fit:
             return 0
-        depth = 1 if self._pauses else max(self._ahead, min(DEEP, int(1 / self._pace)))
+        depth = 1 if self._probing else max(self._ahead, min(DEEP, int(1 / self._pace)))
         if self.meter is not None:
             depth = min(depth, self.meter.room)
         return max(0, depth - len(self.backlog))
@@ -424,6 +427,7 @@ class Channel:
         """What the end of a submission says of the channel."""
         if error is None:
             self._pauses = 0
+            self._probing = False
         elif error.cause is Cause.LINK and not isinstance(error, MaybeSent):
             self._rest(LINK_REST)
             return
@@ -435,8 +439,10 @@ class Channel:
                 unusable=isinstance(error, NotSent) and error.channel_unusable,
             )
         )
-        pause = fitness.judge(self._results, self._pauses)
+        pause = fitness.judge(self._results, self._pauses, probing=self._probing)
         if pause is not None:
+            pause = fitness.jittered(pause, self._bridge.rng)
+            self._probing = True
             self._pauses += pause.code != fitness.NETWORK_FAILING  # the SIM is not to blame for it
             self._results.clear()
             self.paused_until = self._bridge.now() + pause.milliseconds

@@ -21,6 +21,7 @@ log = logging.getLogger("gsmbridge.lookups")
 
 WAITS = (2.0, 10.0, 60.0, 120.0)  # seconds after the doubt, then after each question; the last one repeats
 AT_ONCE = 20  # doubts asked about in one round
+REST = 60.0  # seconds a provider is left alone after a question that failed: its doubts are one outage, not many
 TROUBLE = 5.0  # seconds after the store could not be read
 FOREVER = 1 << 62
 
@@ -47,6 +48,7 @@ class LookUps:
         self._wake = asyncio.Event()
         self._wake.set()
         self._asked: dict[int, int] = {}  # attempt -> questions so far
+        self._resting: dict[str, float] = {}  # channel -> until when it is left alone, in the loop's time
         self._next: dict[int, float] = {}  # attempt -> when to ask again, in the loop's time
 
     def wake(self) -> None:
@@ -75,6 +77,9 @@ class LookUps:
         clock = asyncio.get_running_loop().time()
         self._next = {a.id: self._next.get(a.id, clock + WAITS[0]) for a in mine}
         for attempt in [a for a in mine if self._next[a.id] <= clock][:AT_ONCE]:
+            if self._resting.get(attempt.channel, 0.0) > clock:
+                self._next[attempt.id] = self._resting[attempt.channel]
+                continue
             asked = self._asked.get(attempt.id, 0) + 1
             self._asked[attempt.id] = asked
             self._next[attempt.id] = clock + WAITS[min(asked, len(WAITS) - 1)]
@@ -92,6 +97,7 @@ class LookUps:
             answer = await channel.driver.look_up(submission(message, part, attempt.id, self._now()))
         except SubmitError as error:
             log.debug("look_up_failed channel=%s code=%s", channel.id, error.code)
+            self._resting[channel.id] = asyncio.get_running_loop().time() + REST
             return
         match answer:
             case Found():

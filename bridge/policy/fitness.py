@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice, takewhile
+from random import Random
 
 import msgspec
 
 from drivers.contract import Cause
 
-__all__ = ["BY_PATTERN", "KEPT", "Pause", "Result", "judge"]
+__all__ = ["BY_PATTERN", "KEPT", "Pause", "Result", "jittered", "judge"]
 
 KEPT = 10  # results looked at
 DESTINATIONS = 3  # so many different ones refused in a row: the SIM is out
@@ -38,9 +39,10 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-def judge(results: Sequence[Result], pauses: int) -> Pause | None:
+def judge(results: Sequence[Result], pauses: int, *, probing: bool = False) -> Pause | None:
     """Whether to rest the channel after its latest result. `results`: oldest first. `pauses`: how many in a row before
-    this one. A rested channel sends one message as a probe when the rest is over."""
+    this one. A rested channel sends one message as a probe when the rest is over; `probing`: this was it, or one soon
+    after it, and nothing was accepted since."""
     if not results or results[-1].cause is None:
         return None
     last = results[-1]
@@ -64,13 +66,18 @@ def judge(results: Sequence[Result], pauses: int) -> Pause | None:
     if silent >= (1 if pauses else SILENT):
         return Pause(milliseconds=rest, code="no_answers", reason=f"sends in a row without an answer: {silent}")
     failing = _leading(streak, Cause.NET)
-    if failing >= (1 if pauses else FAILING):
+    if failing >= (1 if pauses or probing else FAILING):
         return Pause(
             milliseconds=NETWORK_PAUSE,
             code=NETWORK_FAILING,
             reason=f"network failures in a row: {failing}, the last {last.code}",
         )
     return None
+
+
+def jittered(pause: Pause, rng: Random) -> Pause:
+    """Up to a tenth less, so that channels which were paused together do not probe together."""
+    return msgspec.structs.replace(pause, milliseconds=int(pause.milliseconds * (1 - rng.random() / 10)))
 
 
 def _leading(streak: Sequence[Result], cause: Cause) -> int:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import chain, repeat
+from random import Random
 
 from drivers.contract import Cause, Event, LinkChange, LinkState, NotSent, Sink, SubmitError
 from drivers.providers.outcomes import Alarm, Row, plain
@@ -38,6 +39,7 @@ class Link:
         monotonic: Callable[[], float],
         model: str,
         recheck: float = RECHECK,
+        rng: Random | None = None,
     ) -> None:
         self.state = LinkState.DOWN
         self.reason = "not started"
@@ -48,6 +50,7 @@ class Link:
         self._monotonic = monotonic
         self._model = model
         self._recheck = recheck
+        self._rng = rng or Random()  # noqa: S311 - when to ask again is no secret
         self._until = 0.0
         self._changed = asyncio.Event()
         self._alarms: deque[float] = deque(maxlen=ALARMS)
@@ -75,10 +78,20 @@ class Link:
             now = self._monotonic()
             self._alarms.append(now)
             unusable = unusable or (len(self._alarms) == ALARMS and now - self._alarms[0] <= ALARM_WINDOW)
-        if unusable and self.state is LinkState.UP:
+        if self.state is not LinkState.UP:
+            return
+        if unusable:
             pause = error.retry_after if isinstance(error, NotSent) else None
             self._until = self._monotonic() + (self._recheck if pause is None else pause)
             self._set(LinkState.BLOCKED, error.code, error.detail)
+        elif isinstance(error, NotSent) and error.cause is Cause.LINK:
+            # It cannot be reached. One cheap check finds out when it can, not each text that waits.
+            self._until = self._monotonic() + self._jittered(FIRST_WAIT)
+            self._set(LinkState.DOWN, error.code, error.detail)
+
+    def _jittered(self, wait: float) -> float:
+        """Up to a half less, so that many accounts which failed together do not come back together."""
+        return wait * (1 - self._rng.random() / 2)
 
     def notice(self, row: Row, code: str) -> None:
         """Tell every word of a report: one that is an alarm, or in no table, is logged."""
@@ -117,7 +130,7 @@ class Link:
                 self._until = self._monotonic() + (self._recheck if pause is None else pause)
                 self._set(LinkState.BLOCKED, error.code, error.detail)
                 return FIRST_WAIT
-            self._until = self._monotonic() + max(wait, pause or 0.0)
+            self._until = self._monotonic() + max(self._jittered(wait), pause or 0.0)
             self._set(LinkState.DOWN, error.code, error.detail)
             return min(wait * 2, LONGEST_WAIT)
         self.errors_in_row = 0

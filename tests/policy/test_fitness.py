@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.policy.fitness import KEPT, Pause, Result, judge
+from bridge.policy.fitness import KEPT, Pause, Result, jittered, judge
 from drivers.contract import Cause
 from tests.policy.support import HOUR, MINUTE, QUICK
 
@@ -170,3 +171,15 @@ def test_rules_that_always_hold(history: list[Result], pauses: int) -> None:
         assert 5 * MINUTE <= pause.milliseconds <= 6 * HOUR
         assert pause.reason
         assert judge([ok(), *history], pauses) == pause
+
+
+def test_after_a_pause_one_failure_is_enough_until_something_is_accepted() -> None:
+    one = [Result(destination="+48", cause=Cause.NET, code="x")]
+    assert judge(one, 0) is None
+    assert judge(one, 0, probing=True) is not None
+
+
+@given(st.integers(1, 10**9), st.randoms(use_true_random=False))
+def test_a_pause_is_up_to_a_tenth_shorter(milliseconds: int, rng: Any) -> None:
+    pause = Pause(milliseconds=milliseconds, code="c", reason="r")
+    assert milliseconds * 0.9 - 1 <= jittered(pause, rng).milliseconds <= milliseconds

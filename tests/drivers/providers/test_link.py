@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 
@@ -78,6 +79,26 @@ def test_a_provider_that_cannot_be_reached_is_down_and_asked_ever_more_rarely() 
         assert waits == [10.0, 20.0, 40.0, 60.0, 60.0, 60.0]
         assert link.state is LinkState.DOWN
         assert not sink.events
+
+    run(main())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_provider_that_is_dead_for_ten_minutes_is_asked_few_times(seed: int) -> None:
+    """With a thousand texts waiting: one that fails closes the door, and only cheap checks knock, ever more rarely."""
+
+    async def main() -> None:
+        clock = Clock()
+        check = Check(*[NotSent("refused", code="unreachable", cause=Cause.LINK)] * 100)
+        link = Link("c", check, monotonic=clock, model="M", rng=Random(seed))
+        link._set(LinkState.UP, "up", "")
+        link.failed(NotSent("refused", code="unreachable", cause=Cause.LINK))
+        assert link.state is LinkState.DOWN
+        began, wait = clock(), 5.0
+        while (left := link.remaining()) and clock() + left - began < 600:
+            clock.at += left
+            wait = await link._look(wait)
+        assert check.calls + 1 <= 25
 
     run(main())
 
