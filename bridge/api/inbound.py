@@ -107,7 +107,7 @@ async def reply_to_inbound(request: AnyRequest, parts: PartsOf, caller: CallerOf
     channel = parts.line(inbound.sim, inbound.channel)
     if channel is None:
         raise Refusal("not_answerable", f"the SIM that it came to is in no channel now, and {inbound.channel} is gone")
-    peer = peer_of(inbound.sender, parts.region)
+    peer = await _peer(inbound, parts)
     if not peer.lstrip("+").isdecimal():
         raise Refusal("not_answerable", f"{peer[:40]!r} is a name, and a name cannot be written to")
     asked = msgspec.structs.replace(
@@ -119,6 +119,13 @@ async def reply_to_inbound(request: AnyRequest, parts: PartsOf, caller: CallerOf
 ROUTES = (list_inbound, get_inbound, reply_to_inbound)
 
 _REPLY = Shape(ReplyIn)
+
+
+async def _peer(inbound: Inbound, parts: PartsOf) -> str:
+    """As the conversation has it: it may know the country of a number that came without."""
+    id = inbound.conversation
+    conversation = None if id is None else await parts.store.read(lambda view: view.conversation(id))
+    return peer_of(inbound.sender, parts.region) if conversation is None else conversation.peer
 
 
 async def _found(request: AnyRequest, parts: PartsOf) -> Inbound:

@@ -12,7 +12,7 @@ from bridge.inbound.optouts import OptOuts
 from bridge.inbound.rules import Effects, RuleBook
 from bridge.model import Confidence, Ids, Inbound, Instant, Received
 from bridge.policy.content import content_of
-from bridge.policy.replies import peer_of
+from bridge.policy.replies import peer_of, same_number
 from bridge.store import Changes
 from drivers.contract import IncomingKind
 
@@ -108,6 +108,8 @@ class Publisher:
             region=self._region,
         )
         match = answered.match if inbound.kind is IncomingKind.TEXT else None
+        if match is not None and same_number(match.message.to, peer, self._region):
+            peer = match.message.to  # in full, where the network shows callers without their country
         conversation = replies.converse(
             changes,
             channel=inbound.channel,

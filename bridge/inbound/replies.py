@@ -3,6 +3,8 @@ it."""
 
 from __future__ import annotations
 
+import msgspec
+
 from bridge.model import Conversation, Instant, Message, SentTo, parse_id
 from bridge.policy.correlation import recipient_key
 from bridge.policy.replies import MOST, Candidate, Match, match
@@ -11,12 +13,11 @@ from bridge.store import Changes, View
 __all__ = ["Answered", "converse", "find", "lately"]
 
 
-class Answered:
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
     """What was sent to this number lately: looked up once, used for the match and for a new conversation."""
 
-    def __init__(self, found: Match | None, lately: list[SentTo]) -> None:
-        self.match = found
-        self.lately = lately
+    match: Match | None
+    lately: list[SentTo]
 
 
 def lately(view: View, peer: str, now: Instant, window: int) -> list[SentTo]:
@@ -55,7 +56,7 @@ def find(
         answers=None if told is None else told.id,
         region=region,
     )
-    return Answered(found, sent)
+    return Answered(match=found, lately=sent)
 
 
 def converse(

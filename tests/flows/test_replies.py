@@ -10,6 +10,8 @@ import msgspec
 import pytest
 
 from bridge.config import InboundSettings, Settings
+from drivers.gsm import segments
+from drivers.gsm.pdu import encode_deliver
 from tests.flows.gateway import Gateway, gateway
 
 CAROL = "+447700900777"
@@ -66,6 +68,35 @@ def test_a_token_is_understood_on_another_sim_and_a_plain_answer_is_not(tmp_path
             assert (found["id"], found["confidence"]) == (id, "token")
 
     asyncio.run(flow())
+
+
+def test_a_number_in_national_form_is_known_by_what_was_sent_to_it(tmp_path: Path) -> None:
+    """Without a region nothing else tells its country: the answer goes to it, and STOP holds for it."""
+
+    def nowhere(settings: Settings) -> Settings:
+        return msgspec.structs.replace(settings, service=msgspec.structs.replace(settings.service, region=None))
+
+    async def flow() -> None:
+        async with gateway(tmp_path, settings=nowhere) as gate:
+            id = await sent(gate, "Will you come?")
+            gate.sim.network.inject_pdu(gate.sim.modems[0].number, national("Yes"))
+            await gate.event("received")
+            reply = (await gate.inbound())[0]
+            assert (reply["sender"], reply["in_reply_to"]["id"]) == ("07700900777", id)
+            taken = await gate.http.post(f"/v1/inbound/{reply['id']}/reply", json={"text": "Good"})
+            assert (taken.status_code, taken.json().get("to")) == (202, CAROL), taken.text
+            gate.sim.network.inject_pdu(gate.sim.modems[0].number, national("STOP"))
+            await gate.event("received")
+            refused = await gate.http.post("/v1/messages", json={"to": CAROL, "text": "Sale!"})
+            assert refused.json()["code"] == "opted_out"
+
+    asyncio.run(flow())
+
+
+def national(text: str) -> str:
+    (part,) = segments.split(text, reference=1)
+    stamp = bytes.fromhex("62304190035140")
+    return encode_deliver(sender="07700900777", sender_type=0xA1, sent_at=stamp, part=part).pdu
 
 
 def test_behind_the_reply_window_nothing_is_answered(tmp_path: Path) -> None:
