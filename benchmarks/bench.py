@@ -58,8 +58,8 @@ class Bench:
         finally:
             shutil.rmtree(state_dir)
 
-    def service(self, site: Site, ports: list[str]) -> Service:
-        return Service(site.state_dir, site.key, ports, self.runtime)
+    def service(self, site: Site, ports: list[str], *, more: str = "") -> Service:
+        return Service(site.state_dir, site.key, ports, self.runtime, more=more)
 
     def simulator(self, modems: int = 1, *, delay: float = 0.0, reports: float | None = None) -> Simulator:
         """`delay`: seconds from Ctrl-Z to +CMGS; `reports`: from there to the delivery report, None for none."""

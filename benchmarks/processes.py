@@ -100,12 +100,20 @@ class Service(_Process):
     """`gsmbridge run` on a state directory, with a modem at each of `ports`. Ready when made: `url`, `ready_after`."""
 
     def __init__(
-        self, state_dir: Path, key: str, ports: list[str], runtime: Path, *, environment: dict[str, str] | None = None
+        self,
+        state_dir: Path,
+        key: str,
+        ports: list[str],
+        runtime: Path,
+        *,
+        environment: dict[str, str] | None = None,
+        more: str = "",
     ) -> None:
+        """`more`: further tables of the configuration."""
         self.state_dir = state_dir
         self.key = key
         self.config = state_dir / "config.toml"
-        write_config(self.config, state_dir, runtime, ports)
+        write_config(self.config, state_dir, runtime, ports, more)
         told = runtime / "notify"
         told.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:  # we are its service manager (sd_notify(3))
@@ -223,7 +231,7 @@ class Simulator(_Process):
         self.stop()
 
 
-def write_config(path: Path, state_dir: Path, runtime: Path, ports: list[str]) -> None:
+def write_config(path: Path, state_dir: Path, runtime: Path, ports: list[str], more: str = "") -> None:
     lines = [
         "[service]",
         f'state_dir = "{state_dir}"',
@@ -232,4 +240,4 @@ def write_config(path: Path, state_dir: Path, runtime: Path, ports: list[str]) -
     ]
     for number, port in enumerate(ports):
         lines += ["[[modem]]", f'id = "gsm{number}"', f'port = "{port}"']
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join([*lines, more]) + "\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.bench import Bench
-from benchmarks.figures import accept, busy, deferred, idle, instant, latency, many, replies, small, start
+from benchmarks.figures import accept, busy, deferred, idle, instant, latency, many, providers, replies, small, start
 from benchmarks.report import Figure
 
 __all__ = ["FIGURES"]
@@ -21,4 +21,5 @@ FIGURES: dict[str, Callable[[Bench], list[Figure]]] = {
     "start": start.measure,
     "small": small.measure,
     "replies": replies.measure,
+    "providers": providers.measure,
 }
