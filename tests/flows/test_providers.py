@@ -213,3 +213,39 @@ def test_the_cheapest_account_by_the_operators_prices_takes_it_and_the_next_when
             assert [a["channel"] for a in second["attempts"]] == ["smsc", "mobizon"]
 
     asyncio.run(flow())
+
+
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [
+        ("freshmail", {"kind": "mms", "text": "A picture", "url": "https://example.org/a.jpg"}),
+        ("clickatell", {"kind": "binary", "data": "3q2+7w=="}),
+        ("clickatell", {"kind": "wap_push", "text": "News", "url": "https://example.org/"}),
+        ("serwersms", {"kind": "voice", "text": "Pump three has stopped"}),
+        ("smsc", {"kind": "binary", "data": "3q2+7w=="}),
+        ("smsc", {"kind": "voice", "text": "Pump three has stopped"}),
+        ("smsc", {"kind": "ping"}),
+        ("smsc", {"kind": "hlr"}),
+    ],
+)
+def test_an_order_of_each_kind_goes_where_it_can(tmp_path: Path, name: str, order: dict[str, str]) -> None:
+    async def flow() -> None:
+        async with gateway(tmp_path, modems=0, providers=(name,)) as gate:
+            answer = await gate.http.post("/v1/messages", json={"to": ALICE, **order})
+            assert answer.status_code == 202, answer.text
+            message = await gate.status(answer.json()["id"], "sent", "delivered", "failed")
+            assert message["status"] != "failed", message["reason"]
+            (taken,) = gate.clouds.ledger(name)
+            assert taken.number == ALICE
+
+    asyncio.run(flow())
+
+
+def test_what_a_message_cost_is_kept_with_it_and_parts_are_the_providers(tmp_path: Path) -> None:
+    async def flow() -> None:
+        options = {"currency": "RUB"}
+        async with gateway(tmp_path, modems=0, providers=("smsc",), provider_options=options) as gate:
+            message = await gate.status(await gate.send(ALICE), "sent", "delivered")
+            assert (message["cost"], message["currency"]) == ("0.90", "RUB")
+
+    asyncio.run(flow())
