@@ -15,7 +15,7 @@ from drivers.gsm.octets import Octets
 
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 NOTICE = bytes.fromhex("010603BEAF848C82")
-TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60)
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=60)
 
 
 @given(
