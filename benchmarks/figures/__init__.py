@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.bench import Bench
-from benchmarks.figures import accept, busy, deferred, idle, instant, latency, many, providers, replies, small, start
+from benchmarks.figures import (
+    accept,
+    busy,
+    deferred,
+    idle,
+    instant,
+    latency,
+    many,
+    providers,
+    replies,
+    small,
+    start,
+    webhooks,
+)
 from benchmarks.report import Figure
 
 __all__ = ["FIGURES"]
@@ -22,4 +35,5 @@ FIGURES: dict[str, Callable[[Bench], list[Figure]]] = {
     "small": small.measure,
     "replies": replies.measure,
     "providers": providers.measure,
+    "webhooks": webhooks.measure,
 }

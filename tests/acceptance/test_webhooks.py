@@ -87,7 +87,7 @@ def test_each_incoming_text_is_stored_once_and_delivered_in_order(tmp_path: Path
             stored = await inbound(daemon)
             assert await daemon.stop() == 0
             join(stored, hook.calls)
-            assert [len(modem.storage(name).slots) for modem in sim.modems for name in ("SM", "ME")] == [0] * 4
+            assert [len(modem.modem.storage(name).slots) for modem in sim.modems for name in ("SM", "ME")] == [0] * 4
 
     asyncio.run(run())
 
