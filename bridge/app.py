@@ -214,6 +214,7 @@ async def running(
             others=dispatch.others,
             sticks=dispatch.sticks,
             meters=_meters(settings, now),
+            chance=Random().random,  # noqa: S311
         )
         environment = registry.Environment(
             state_dir=settings.service.state_dir,

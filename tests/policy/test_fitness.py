@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.policy.fitness import KEPT, Pause, Result, judge
+from bridge.policy.fitness import KEPT, Pause, Result, judge, link_rest
 from drivers.contract import Cause
 from tests.policy.support import HOUR, MINUTE, QUICK
 
@@ -139,6 +139,25 @@ def test_probes_come_after_15_minutes_an_hour_and_every_six_hours(pauses: int, m
         pause = judge(results, pauses)
         assert pause is not None
         assert pause.milliseconds == minutes * MINUTE
+
+
+def test_a_pause_of_the_network_ends_with_one_probe_too() -> None:
+    assert judge([failing()], 0) is None
+    pause = judge([failing()], 0, probing=True)
+    assert pause is not None
+    assert pause.milliseconds == 5 * MINUTE  # however often: the SIM is not to blame
+
+
+def test_chance_makes_a_pause_longer_by_up_to_its_half() -> None:
+    spread = [judge([failing()] * 3, 0, chance=chance) for chance in (0.0, 0.5, 1.0)]
+    assert [p and p.milliseconds for p in spread] == [300_000, 375_000, 450_000]
+
+
+@pytest.mark.parametrize(
+    ("failures", "least", "most"), [(1, 0.5, 1), (2, 1, 2), (4, 4, 8), (8, 60, 120), (999, 60, 120)]
+)
+def test_a_link_that_fails_again_and_again_is_tried_less_often(failures: int, least: float, most: float) -> None:
+    assert (link_rest(failures, 0.0), link_rest(failures, 1.0)) == (least, most)
 
 
 def test_a_pause_says_what_to_look_at() -> None:
