@@ -11,7 +11,6 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from random import Random
 from time import monotonic
 from typing import TypeVar
 
@@ -55,7 +54,6 @@ log = logging.getLogger("gsmbridge.channel")
 T = TypeVar("T")
 
 SHALLOW, DEEP = 2, 32  # messages claimed ahead: enough for a second, so that an urgent one waits no longer
-LINK_REST = 1.0  # seconds before a channel whose link failed is tried again
 FULL_DISK_WAIT = 1.0
 REPAIRING = "repairing"  # the code of a link that its driver has taken down to repair it
 
@@ -76,7 +74,7 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     others: Callable[[str, Message], frozenset[str]]  # the channels beside this one that could send it now
     sticks: Callable[[Message], bool]  # its route wants to know which channel sent it
     meters: Mapping[str, Meter]  # of the channels that have limits
-    rng: Random
+    chance: Callable[[], float]  # 0 to 1, anew at each call
 
 
 class Armed(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,8 +104,10 @@ class Channel:
         self._idle.set()
         self._resting: asyncio.TimerHandle | None = None
         self._unfit_since: Instant | None = self.since
-        self._pauses = 0
-        self._probing = False  # it was paused, and nothing was accepted since
+        self._pauses = 0  # in a row, that the SIM or account is to blame for
+        self._probing = False  # it was paused, and nothing got through since
+        self._link_failures = 0  # in a row
+        self._untold: list[tuple[EventType, msgspec.Struct]] = []  # of pauses, for listeners
         self._results: deque[fitness.Result] = deque(maxlen=fitness.KEPT)
         self._pace = 1.0  # seconds a submission takes, smoothed
         self._ahead = SHALLOW  # messages claimed ahead at least
@@ -377,8 +377,7 @@ class Channel:
                 self._bridge.wake_doubts()
         elif self.wants_more:
             self._bridge.wake_dispatch()
-        if not self.fit:
-            await self._return_backlog()
+        await self._after_weighing()
         if next_armed is not None:
             self._tell.armed(next_armed.job.message, next_armed.attempt)
         elif goes_on:
@@ -426,11 +425,16 @@ class Channel:
     def _weigh(self, message: Message, error: SubmitError | None) -> None:
         """What the end of a submission says of the channel."""
         if error is None:
-            self._pauses = 0
-            self._probing = False
+            self._pauses = self._link_failures = 0
+            if self._probing:
+                self._probing = False
+                self._untold.append(self._tell.resumed())
         elif error.cause is Cause.LINK and not isinstance(error, MaybeSent):
-            self._rest(LINK_REST)
+            self._link_failures += 1
+            self._rest(fitness.link_rest(self._link_failures, self._bridge.chance()))
             return
+        else:
+            self._link_failures = 0
         self._results.append(
             fitness.Result(
                 destination=message.to,
@@ -439,16 +443,22 @@ class Channel:
                 unusable=isinstance(error, NotSent) and error.channel_unusable,
             )
         )
-        pause = fitness.judge(self._results, self._pauses, probing=self._probing)
+        pause = fitness.judge(self._results, self._pauses, probing=self._probing, chance=self._bridge.chance())
         if pause is not None:
-            pause = fitness.jittered(pause, self._bridge.rng)
-            self._probing = True
             self._pauses += pause.code != fitness.NETWORK_FAILING  # the SIM is not to blame for it
+            self._probing = True
             self._results.clear()
             self.paused_until = self._bridge.now() + pause.milliseconds
             self.code = pause.code
             self._rest(pause.milliseconds / 1000)
-            self._tell.paused(pause)
+            self._untold.append(self._tell.paused(pause))
+
+    async def _after_weighing(self) -> None:
+        if self._untold:
+            told, self._untold = self._untold, []
+            await self._emit(told)
+        if not self.fit:
+            await self._return_backlog()
 
     def _rest(self, seconds: float) -> None:
         if self._resting is not None:
@@ -529,9 +539,12 @@ class Channel:
             self.since = self._bridge.now()
             self._tell.link(change)
         repaired = change.state is LinkState.UP and self.code == REPAIRING
+        if change.state is LinkState.UP and self.state is not LinkState.UP:
+            self._link_failures = 0
         self.state = change.state
         self.code = change.code
         if repaired and self.paused_until is not None and not self._pauses and self._resting is not None:
+            self._probing = False
             self._resting.cancel()  # it was paused for the network's sake, and something was done about that
             self._rested()
         self._note_fitness()
