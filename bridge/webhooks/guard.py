@@ -126,8 +126,9 @@ def allowed(host: str, addresses: Sequence[str], rules: Rules) -> list[str]:
     good = [a for a, reason in reasons.items() if reason is None]
     if not good:
         address, reason = next(iter(reasons.items()))
+        named = f"{host} is {reason}" if host == address else f"{host} is {address}, {reason}"
         raise Forbidden(
-            f'{host} is {address}, {reason}: not called; if that is meant, add "{address}" to allow_private in '
+            f'{named}: not called; if that is meant, add "{address}" to allow_private in '
             "[webhooks] of the configuration"
         )
     return good
