@@ -118,6 +118,6 @@ def test_a_provider_that_cannot_be_reached_is_tried_less_and_less_often(tmp_path
         assert counted(tmp_path, "SELECT status, count(*) FROM messages GROUP BY status") == {"queued": WAITING}
         tried = counted(tmp_path, "SELECT state, count(*) FROM attempts GROUP BY state")
         assert tried.keys() == {"refused_safe"}
-        assert 3 <= tried["refused_safe"] <= MOST
+        assert 1 <= tried["refused_safe"] <= MOST  # then one cheap check knocks, no text
 
     fast(flow())
