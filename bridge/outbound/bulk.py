@@ -146,8 +146,7 @@ class BulkChannel(Channel):
             self._bridge.wake_doubts()
         if any(isinstance(o, SubmitError) for o in outcomes):
             self._bridge.wake_dispatch()
-        if not self.fit:
-            await self._return_backlog()
+        await self._after_weighing()
         self._tell_armed(next_armed)
         return next_armed
 

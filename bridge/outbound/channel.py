@@ -108,6 +108,7 @@ class Channel:
         self._unfit_since: Instant | None = self.since
         self._pauses = 0
         self._probing = False  # it was paused, and nothing was accepted since
+        self._untold: list[tuple[EventType, msgspec.Struct]] = []  # of pauses, for listeners
         self._results: deque[fitness.Result] = deque(maxlen=fitness.KEPT)
         self._pace = 1.0  # seconds a submission takes, smoothed
         self._ahead = SHALLOW  # messages claimed ahead at least
@@ -377,8 +378,7 @@ class Channel:
                 self._bridge.wake_doubts()
         elif self.wants_more:
             self._bridge.wake_dispatch()
-        if not self.fit:
-            await self._return_backlog()
+        await self._after_weighing()
         if next_armed is not None:
             self._tell.armed(next_armed.job.message, next_armed.attempt)
         elif goes_on:
@@ -427,7 +427,9 @@ class Channel:
         """What the end of a submission says of the channel."""
         if error is None:
             self._pauses = 0
-            self._probing = False
+            if self._probing:
+                self._probing = False
+                self._untold.append(self._tell.resumed())
         elif error.cause is Cause.LINK and not isinstance(error, MaybeSent):
             self._rest(LINK_REST)
             return
@@ -448,7 +450,14 @@ class Channel:
             self.paused_until = self._bridge.now() + pause.milliseconds
             self.code = pause.code
             self._rest(pause.milliseconds / 1000)
-            self._tell.paused(pause)
+            self._untold.append(self._tell.paused(pause))
+
+    async def _after_weighing(self) -> None:
+        if self._untold:
+            told, self._untold = self._untold, []
+            await self._emit(told)
+        if not self.fit:
+            await self._return_backlog()
 
     def _rest(self, seconds: float) -> None:
         if self._resting is not None:

@@ -124,7 +124,8 @@ class Teller:
             told.append((EventType.SIM_PIN_REQUIRED, sim))
         return told
 
-    def paused(self, pause: Pause) -> None:
+    def paused(self, pause: Pause) -> tuple[EventType, msgspec.Struct]:
+        """Returns what listeners hear of it."""
         self._telemetry.notable(
             "channel_paused",
             level=logging.WARNING,
@@ -133,6 +134,13 @@ class Teller:
             reason=pause.reason,
             seconds=pause.milliseconds // 1000,
         )
+        data = ChannelData(channel=self._channel, state="paused", code=pause.code, reason=pause.reason)
+        return EventType.CHANNEL_DOWN, data
+
+    def resumed(self) -> tuple[EventType, msgspec.Struct]:
+        """Something got through after a pause. Returns what listeners hear of it."""
+        self._telemetry.notable("channel_resumed", channel=self._channel)
+        return EventType.CHANNEL_UP, ChannelData(channel=self._channel, state=LinkState.UP)
 
     def probed(self) -> None:
         """The pause is over; one message goes to see."""
