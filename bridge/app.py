@@ -216,7 +216,7 @@ async def running(
             others=dispatch.others,
             sticks=dispatch.sticks,
             meters=_meters(settings, now),
-            chance=Random().random,  # noqa: S311
+            rng=Random(secrets.randbits(128)),  # noqa: S311 - when to probe is no secret
         )
         environment = registry.Environment(
             state_dir=settings.service.state_dir,

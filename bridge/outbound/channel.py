@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from random import Random
 from time import monotonic
 from typing import TypeVar
 
@@ -54,6 +55,7 @@ log = logging.getLogger("gsmbridge.channel")
 T = TypeVar("T")
 
 SHALLOW, DEEP = 2, 32  # messages claimed ahead: enough for a second, so that an urgent one waits no longer
+LINK_REST = 1.0  # seconds before a channel whose link failed is tried again
 FULL_DISK_WAIT = 1.0
 REPAIRING = "repairing"  # the code of a link that its driver has taken down to repair it
 
@@ -74,7 +76,7 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     others: Callable[[str, Message], frozenset[str]]  # the channels beside this one that could send it now
     sticks: Callable[[Message], bool]  # its route wants to know which channel sent it
     meters: Mapping[str, Meter]  # of the channels that have limits
-    chance: Callable[[], float]  # 0 to 1, anew at each call
+    rng: Random
 
 
 class Armed(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,9 +106,8 @@ class Channel:
         self._idle.set()
         self._resting: asyncio.TimerHandle | None = None
         self._unfit_since: Instant | None = self.since
-        self._pauses = 0  # in a row, that the SIM or account is to blame for
-        self._probing = False  # it was paused, and nothing got through since
-        self._link_failures = 0  # in a row
+        self._pauses = 0
+        self._probing = False  # it was paused, and nothing was accepted since
         self._untold: list[tuple[EventType, msgspec.Struct]] = []  # of pauses, for listeners
         self._results: deque[fitness.Result] = deque(maxlen=fitness.KEPT)
         self._pace = 1.0  # seconds a submission takes, smoothed
@@ -425,16 +426,13 @@ class Channel:
     def _weigh(self, message: Message, error: SubmitError | None) -> None:
         """What the end of a submission says of the channel."""
         if error is None:
-            self._pauses = self._link_failures = 0
+            self._pauses = 0
             if self._probing:
                 self._probing = False
                 self._untold.append(self._tell.resumed())
         elif error.cause is Cause.LINK and not isinstance(error, MaybeSent):
-            self._link_failures += 1
-            self._rest(fitness.link_rest(self._link_failures, self._bridge.chance()))
+            self._rest(LINK_REST)
             return
-        else:
-            self._link_failures = 0
         self._results.append(
             fitness.Result(
                 destination=message.to,
@@ -443,10 +441,11 @@ class Channel:
                 unusable=isinstance(error, NotSent) and error.channel_unusable,
             )
         )
-        pause = fitness.judge(self._results, self._pauses, probing=self._probing, chance=self._bridge.chance())
+        pause = fitness.judge(self._results, self._pauses, probing=self._probing)
         if pause is not None:
-            self._pauses += pause.code != fitness.NETWORK_FAILING  # the SIM is not to blame for it
+            pause = fitness.jittered(pause, self._bridge.rng)
             self._probing = True
+            self._pauses += pause.code != fitness.NETWORK_FAILING  # the SIM is not to blame for it
             self._results.clear()
             self.paused_until = self._bridge.now() + pause.milliseconds
             self.code = pause.code
@@ -539,12 +538,9 @@ class Channel:
             self.since = self._bridge.now()
             self._tell.link(change)
         repaired = change.state is LinkState.UP and self.code == REPAIRING
-        if change.state is LinkState.UP and self.state is not LinkState.UP:
-            self._link_failures = 0
         self.state = change.state
         self.code = change.code
         if repaired and self.paused_until is not None and not self._pauses and self._resting is not None:
-            self._probing = False
             self._resting.cancel()  # it was paused for the network's sake, and something was done about that
             self._rested()
         self._note_fitness()

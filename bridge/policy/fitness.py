@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice, takewhile
+from random import Random
 
 import msgspec
 
 from drivers.contract import Cause
 
-__all__ = ["BY_PATTERN", "KEPT", "Pause", "Result", "judge", "link_rest"]
+__all__ = ["BY_PATTERN", "KEPT", "Pause", "Result", "jittered", "judge"]
 
 KEPT = 10  # results looked at
 DESTINATIONS = 3  # so many different ones refused in a row: the SIM is out
@@ -19,8 +20,6 @@ FAILING = 3  # so many network failures in a row
 PAUSES = (15 * 60_000, 60 * 60_000, 6 * 60 * 60_000)  # a probe after each
 NETWORK_FAILING = "network_failing"
 NETWORK_PAUSE = 5 * 60_000
-SPREAD = 0.5  # a pause is longer by up to so much of itself, by chance: not all who wait come back in the same second
-LINK_RESTS = (1.0, 120.0)  # seconds after the first failed link, doubled with each in a row up to the second
 BY_PATTERN = frozenset({"cms_28", "cms_30"})  # "unknown subscriber" is the SIM in one network, the number in another
 ACCOUNT_CODES = frozenset(f"cms_{n}" for n in (8, 10, 21, 28, 29, 30, 38, 47, 50, 69, 111, 500))
 
@@ -40,27 +39,12 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-def link_rest(failures: int, chance: float) -> float:
-    """Seconds before a channel whose link failed is tried again. `failures`: in a row, this one included. `chance`: 0
-    to 1; the half of the rest is certain, the other half is left to it."""
-    first, longest = LINK_RESTS
-    rest = min(longest, first * 2.0 ** min(failures - 1, 10))
-    return rest * (1 + chance) / 2
-
-
-def judge(results: Sequence[Result], pauses: int, *, probing: bool = False, chance: float = 0.0) -> Pause | None:
+def judge(results: Sequence[Result], pauses: int, *, probing: bool = False) -> Pause | None:
     """Whether to rest the channel after its latest result. `results`: oldest first. `pauses`: how many in a row before
-    this one that the SIM or account is to blame for. `probing`: nothing got through since a pause of any kind.
-    `chance`: 0 to 1, see SPREAD. A rested channel sends one message as a probe when the rest is over."""
+    this one. A rested channel sends one message as a probe when the rest is over; `probing`: this was it, or one soon
+    after it, and nothing was accepted since."""
     if not results or results[-1].cause is None:
         return None
-    pause = _judge(results, pauses, probing=probing or pauses > 0)
-    if pause is None:
-        return None
-    return msgspec.structs.replace(pause, milliseconds=int(pause.milliseconds * (1 + chance * SPREAD)))
-
-
-def _judge(results: Sequence[Result], pauses: int, *, probing: bool) -> Pause | None:
     last = results[-1]
     rest = PAUSES[min(pauses, len(PAUSES) - 1)]
     if last.unusable and last.code not in BY_PATTERN:
@@ -71,7 +55,7 @@ def _judge(results: Sequence[Result], pauses: int, *, probing: bool) -> Pause | 
     streak = list(takewhile(lambda result: result.cause is not None, latest))
     # A channel on probation needs only one more.
     refused = {r.destination for r in streak if r.code in ACCOUNT_CODES or r.cause is Cause.SIM}
-    if len(refused) >= (1 if probing else DESTINATIONS) and (last.code in ACCOUNT_CODES or last.cause is Cause.SIM):
+    if len(refused) >= (1 if pauses else DESTINATIONS) and (last.code in ACCOUNT_CODES or last.cause is Cause.SIM):
         return Pause(
             milliseconds=rest,
             code="sim_out_of_service",
@@ -79,16 +63,21 @@ def _judge(results: Sequence[Result], pauses: int, *, probing: bool) -> Pause | 
             "look at credit, barring and spam limits",
         )
     silent = _leading(streak, Cause.DOUBT)
-    if silent >= (1 if probing else SILENT):
+    if silent >= (1 if pauses else SILENT):
         return Pause(milliseconds=rest, code="no_answers", reason=f"sends in a row without an answer: {silent}")
     failing = _leading(streak, Cause.NET)
-    if failing >= (1 if probing else FAILING):
+    if failing >= (1 if pauses or probing else FAILING):
         return Pause(
             milliseconds=NETWORK_PAUSE,
             code=NETWORK_FAILING,
             reason=f"network failures in a row: {failing}, the last {last.code}",
         )
     return None
+
+
+def jittered(pause: Pause, rng: Random) -> Pause:
+    """Up to a tenth less, so that channels which were paused together do not probe together."""
+    return msgspec.structs.replace(pause, milliseconds=int(pause.milliseconds * (1 - rng.random() / 10)))
 
 
 def _leading(streak: Sequence[Result], cause: Cause) -> int:

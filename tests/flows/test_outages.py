@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from bridge.endpoints import Endpoint, EndpointKind
 from drivers.simulator.providers import CAPTIVE_PORTAL, Fault, FaultKind, ProviderSimulation
 from tests.flows.gateway import Gateway, gateway
 
@@ -106,7 +107,7 @@ def test_ten_minutes_of_outage_cost_a_provider_few_requests_and_no_text(tmp_path
     fast(flow())
 
 
-def test_a_provider_that_cannot_be_reached_is_tried_less_and_less_often(tmp_path: Path) -> None:
+def test_texts_do_not_knock_at_a_provider_that_cannot_be_reached(tmp_path: Path) -> None:
     async def flow() -> None:
         ahead = {"ahead": 0}
         async with AsyncExitStack() as network:
@@ -118,6 +119,27 @@ def test_a_provider_that_cannot_be_reached_is_tried_less_and_less_often(tmp_path
         assert counted(tmp_path, "SELECT status, count(*) FROM messages GROUP BY status") == {"queued": WAITING}
         tried = counted(tmp_path, "SELECT state, count(*) FROM attempts GROUP BY state")
         assert tried.keys() == {"refused_safe"}
-        assert 1 <= tried["refused_safe"] <= MOST  # then one cheap check knocks, no text
+        assert 1 <= tried["refused_safe"] <= MOST
+
+    fast(flow())
+
+
+def test_a_pause_and_its_end_are_told_to_whoever_listens(tmp_path: Path) -> None:
+    async def flow() -> None:
+        ahead = {"ahead": 0}
+        async with gateway(tmp_path, modems=0, providers=("mobizon",), now_ahead=ahead) as gate:
+            listener = Endpoint(id=1, kind=EndpointKind.WEBHOOK, created_at=0, url="https://nobody.example/")
+            await gate.app.store.write(lambda changes: changes.add_endpoint(listener))
+            gate.clouds.set_faults("mobizon", Fault(kind=FaultKind.STATUS, status=429, times=3))
+            for n in range(4):
+                await gate.send(f"+48600700{n:03}", report=False)
+            await gate.event("channel_paused", channel="mobizon")
+            await pass_time(400, ahead)
+            await gate.event("channel_resumed", channel="mobizon")
+            await gate.send("+48600700800", report=False)
+            await gate.event("sent", channel="mobizon")
+            found = await gate.app.store.read(lambda view: view.events(0, 1000))
+        told = [(e.type.value, e.data["state"], e.data.get("code")) for e in found if e.type.startswith("channel.")]
+        assert told == [("channel.down", "paused", "network_failing"), ("channel.up", "up", None)]
 
     fast(flow())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.policy.fitness import KEPT, Pause, Result, judge, link_rest
+from bridge.policy.fitness import KEPT, Pause, Result, jittered, judge
 from drivers.contract import Cause
 from tests.policy.support import HOUR, MINUTE, QUICK
 
@@ -141,25 +142,6 @@ def test_probes_come_after_15_minutes_an_hour_and_every_six_hours(pauses: int, m
         assert pause.milliseconds == minutes * MINUTE
 
 
-def test_a_pause_of_the_network_ends_with_one_probe_too() -> None:
-    assert judge([failing()], 0) is None
-    pause = judge([failing()], 0, probing=True)
-    assert pause is not None
-    assert pause.milliseconds == 5 * MINUTE  # however often: the SIM is not to blame
-
-
-def test_chance_makes_a_pause_longer_by_up_to_its_half() -> None:
-    spread = [judge([failing()] * 3, 0, chance=chance) for chance in (0.0, 0.5, 1.0)]
-    assert [p and p.milliseconds for p in spread] == [300_000, 375_000, 450_000]
-
-
-@pytest.mark.parametrize(
-    ("failures", "least", "most"), [(1, 0.5, 1), (2, 1, 2), (4, 4, 8), (8, 60, 120), (999, 60, 120)]
-)
-def test_a_link_that_fails_again_and_again_is_tried_less_often(failures: int, least: float, most: float) -> None:
-    assert (link_rest(failures, 0.0), link_rest(failures, 1.0)) == (least, most)
-
-
 def test_a_pause_says_what_to_look_at() -> None:
     pause = judge([refused(to) for to in (1, 2, 3)], 0)
     assert isinstance(pause, Pause)
@@ -195,3 +177,9 @@ def test_after_a_pause_one_failure_is_enough_until_something_is_accepted() -> No
     one = [Result(destination="+48", cause=Cause.NET, code="x")]
     assert judge(one, 0) is None
     assert judge(one, 0, probing=True) is not None
+
+
+@given(st.integers(1, 10**9), st.randoms(use_true_random=False))
+def test_a_pause_is_up_to_a_tenth_shorter(milliseconds: int, rng: Any) -> None:
+    pause = Pause(milliseconds=milliseconds, code="c", reason="r")
+    assert milliseconds * 0.9 - 1 <= jittered(pause, rng).milliseconds <= milliseconds
