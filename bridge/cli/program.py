@@ -15,6 +15,7 @@ from bridge.cli import (
     conversations,
     demo,
     dialogue,
+    doctor,
     inbox,
     install,
     keys,
@@ -91,6 +92,7 @@ _add(program, reschedule.reschedule)
 _add(program, inbox.inbox)
 _add(program, conversations.reply)
 _add(program, optouts.calls)
+_add(program, doctor.doctor)
 _add(program, install.install)
 
 _conversation = _group("Conversations: what people write to us, and we to them.")
