@@ -30,6 +30,7 @@ from bridge.cli import (
     send,
     service,
     simulators,
+    watch,
 )
 from bridge.cli.exits import Exit
 
@@ -93,6 +94,7 @@ _add(program, inbox.inbox)
 _add(program, conversations.reply)
 _add(program, optouts.calls)
 _add(program, doctor.doctor)
+_add(program, watch.check)
 _add(program, install.install)
 
 _conversation = _group("Conversations: what people write to us, and we to them.")
