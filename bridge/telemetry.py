@@ -167,6 +167,8 @@ class _Collector(Collector):
             "gsmbridge_channel_backlog", "Messages assigned, not yet armed.", labels=["channel"]
         )
         signal = GaugeMetricFamily("gsmbridge_channel_signal_dbm", "Signal strength.", labels=["channel"])
+        used = GaugeMetricFamily("gsmbridge_channel_storage_used", "Texts in the modem's storage.", labels=["channel"])
+        size = GaugeMetricFamily("gsmbridge_channel_storage_size", "Places in the modem's storage.", labels=["channel"])
         submissions = CounterMetricFamily(
             "gsmbridge_channel_submissions", "Submissions since the start by outcome.", labels=["channel", "outcome"]
         )
@@ -178,11 +180,14 @@ class _Collector(Collector):
             backlog.add_metric([c.id], c.backlog)
             if c.health.signal_dbm is not None:
                 signal.add_metric([c.id], c.health.signal_dbm)
+            if c.health.storage_used is not None and c.health.storage_size is not None:
+                used.add_metric([c.id], c.health.storage_used)
+                size.add_metric([c.id], c.health.storage_size)
             submissions.add_metric([c.id, "accepted"], c.accepted)
             submissions.add_metric([c.id, "refused"], c.refused)
             submissions.add_metric([c.id, "in_doubt"], c.in_doubt)
             received.add_metric([c.id], c.received)
-        yield from (up, backlog, signal, submissions, received)
+        yield from (up, backlog, signal, used, size, submissions, received)
 
 
 def render_metrics(figures: Figures) -> bytes:

@@ -14,7 +14,7 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is one of `bridge.cli.exits.Exit`. Shows no traceback."""
-    from bridge.cli.exits import Exit, Stop
+    from bridge.cli.exits import Exit, Left, Stop
 
     try:
         from bridge.cli.program import program
@@ -23,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Stop as stop:
         stop.tell()
         return stop.exit
+    except Left as left:
+        return left.status
     except SystemExit as ended:
         # typer's own: 2 for a wrong command line, 0 for --help; and whatever a command left with.
         if ended.code == 2:

@@ -126,6 +126,16 @@ class Client:
         query = {name: _param(value) for name, value in params.items() if value is not None}
         return self._ask("GET", path, params=query, tries=_TRIES)
 
+    def text(self, path: str) -> str:
+        """An answer that is no JSON."""
+        import httpx
+
+        try:
+            response = self._http.get(path)
+        except httpx.TransportError as error:
+            raise Stop(Exit.TEMPFAIL, f"the service at {self._where} did not answer: {error}") from None
+        return response.text if response.is_success else str(self._answer(response))
+
     def ask_once(self, path: str, **params: object) -> Any:
         """The same for what costs money each time: never asked again by itself."""
         return self._ask("GET", path, params={name: _param(value) for name, value in params.items()}, tries=1)

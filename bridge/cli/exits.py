@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import IntEnum
 
-__all__ = ["Exit", "Stop"]
+__all__ = ["Exit", "Left", "Stop"]
 
 
 class Exit(IntEnum):
@@ -24,6 +24,14 @@ class Exit(IntEnum):
     NO_PERMISSION = 77
     CONFIG = 78
     INTERRUPTED = 130
+
+
+class Left(Exception):
+    """End the command with a status that another program has defined: 2 is not for a wrong command line then."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 class Stop(Exception):

@@ -15,6 +15,7 @@ from bridge.cli import (
     conversations,
     demo,
     dialogue,
+    doctor,
     inbox,
     install,
     keys,
@@ -29,6 +30,7 @@ from bridge.cli import (
     send,
     service,
     simulators,
+    watch,
     webhooks,
 )
 from bridge.cli.exits import Exit
@@ -92,6 +94,8 @@ _add(program, reschedule.reschedule)
 _add(program, inbox.inbox)
 _add(program, conversations.reply)
 _add(program, optouts.calls)
+_add(program, doctor.doctor)
+_add(program, watch.check)
 _add(program, install.install)
 
 _conversation = _group("Conversations: what people write to us, and we to them.")

@@ -15,7 +15,7 @@ from bridge.cli.output import Form
 if TYPE_CHECKING:
     from bridge.cli.client import Client
 
-__all__ = ["balance", "check", "cost", "hlr", "ls", "senders", "status"]
+__all__ = ["balance", "check", "cost", "hlr", "ls", "senders", "status", "tested"]
 
 IdArgument = Annotated[str, typer.Argument(help="The account's id in the configuration.")]
 IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Default: every account.")]
@@ -148,7 +148,7 @@ def check(
 
     with connect(config, url, key_file, patience=_PATIENCE) as service:
         known = {c["id"]: c for c in _accounts(service)}
-        found = [_tested(service, id, known) for id in ids or known]
+        found = [tested(service, id, known) for id in ids or known]
     if output is Form.JSON:
         document({"tests": found})
     else:
@@ -215,7 +215,7 @@ def _unit(found: dict[str, Any]) -> str:
     return str(found["currency"] or "") if found["unit"] == "money" else str(found["unit"] or "")
 
 
-def _tested(service: Client, id: str, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def tested(service: Client, id: str, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
     if id not in known:
         raise Stop(Exit.NO_INPUT, f"there is no account {id}", f"There are: {', '.join(known) or 'none'}.")
     found = _balance(service, id)

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from drivers.modems.facts import Facts
 from drivers.modems.line import Line, LineDown
 from drivers.modems.link import Link, LinkError, open_link
 from drivers.modems.profile import ProfileError
 from drivers.modems.settings import ModemSettings, Timing
 from drivers.modems.startup import Startup
 
-__all__ = ["PATTERNS", "Found", "candidates", "probe"]
+__all__ = ["PATTERNS", "Found", "Opener", "candidates", "probe"]
 
 PATTERNS = ("/dev/serial/by-path/*", "/dev/serial/by-id/*", "/dev/ttyUSB*", "/dev/ttyACM*")
 _QUICK = Timing(alive_tries=2, alive=2.0)  # two seconds a port, twice: many ports are none
@@ -53,8 +54,10 @@ async def probe(
     opener: Opener = open_link,
     timing: Timing = _QUICK,
     monotonic: Callable[[], float] = time.monotonic,
+    more: Callable[[Line, Facts], Awaitable[None]] | None = None,
 ) -> Found:
-    """Ask one port who it is. Nothing is changed on the modem but echo and error numbers."""
+    """Ask one port who it is. Nothing is changed on the modem but echo and error numbers. `more`: what else to ask one
+    that has answered."""
     settings = ModemSettings(port=port, timing=timing)
     device = _device(port)
     try:
@@ -64,6 +67,8 @@ async def probe(
     line = Line(link, timing=timing, monotonic=monotonic, on_event=lambda _event: None)
     try:
         facts = await Startup(settings, port, None, monotonic).identify(line)
+        if more is not None:
+            await more(line, facts)
     except LineDown as down:
         return Found(port=port, device=device, code=down.code, problem=str(down))
     except ProfileError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["holders", "holders_sentence"]
+__all__ = ["holders", "holders_sentence", "runs"]
 
 
 def holders(path: str, proc: str = "/proc") -> list[str]:
@@ -44,13 +44,13 @@ def holders_sentence(path: str, proc: str = "/proc") -> str:
         remedies = [_REMEDIES[program] for program in programs if program in _REMEDIES]
         return " ".join([f"Held by: {', '.join(names)}.", *(f"Remedy: {remedy}." for remedy in remedies)])
     # Other users' open files cannot be seen; that a program runs can.
-    suspects = sorted(program for program in ("ModemManager", "brltty", "gpsd") if _runs(program, proc))
+    suspects = sorted(program for program in ("ModemManager", "brltty", "gpsd") if runs(program, proc))
     if suspects:
         return f"{suspects[0]} runs on this machine and may hold it. Remedy: {_REMEDIES[suspects[0]]}."
     return f"See who holds it with: sudo fuser -v {path}"
 
 
-def _runs(program: str, proc: str) -> bool:
+def runs(program: str, proc: str) -> bool:
     try:
         return any(pid.isdigit() and _name(f"{proc}/{pid}/comm") == program for pid in os.listdir(proc))
     except OSError:

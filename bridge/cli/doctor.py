@@ -1,0 +1,199 @@
+"""`doctor`: what is wrong here, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bridge.cli.exits import Exit, Stop
+from bridge.cli.options import ConfigOption, OutputOption
+from bridge.cli.output import Form
+
+if TYPE_CHECKING:
+    from bridge.config import Modem, Settings
+    from bridge.doctor import Account, Facts, Trouble
+    from drivers.modems.checkup import Checkup
+
+__all__ = ["doctor", "gather"]
+
+_PATIENCE = 30.0  # seconds; a provider that takes longer has trouble of its own
+
+
+def doctor(
+    ask: Annotated[
+        bool, typer.Option("--ask/--no-ask", help="Ask the modems themselves while no service runs.")
+    ] = True,
+    config: ConfigOption = None,
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """Look at everything that can be wrong, and say what to do about it. Changes nothing."""
+    import msgspec
+
+    from bridge.cli.output import count, document, table
+    from bridge.doctor import Severity, examine, worst
+
+    findings = examine(gather(config, ask=ask))
+    if output is Form.JSON:
+        document({"worst": worst(findings).value, "findings": msgspec.to_builtins(findings)})
+    else:
+        mark = {Severity.ERROR: "ERROR", Severity.WARNING: "WARNING"}
+        rows = [
+            (mark.get(f.severity, f.severity), f.check, f.where, f.what + (f". Remedy: {f.remedy}" if f.remedy else ""))
+            for f in findings
+        ]
+        table(("", "CHECK", "WHERE", "FINDING"), rows, empty="")
+        errors, warnings = (sum(f.severity is s for f in findings) for s in (Severity.ERROR, Severity.WARNING))
+        print(f"\n{count(errors, 'error')}, {count(warnings, 'warning')}.")
+    status = {Severity.ERROR: Exit.UNAVAILABLE, Severity.WARNING: Exit.FAILED}.get(worst(findings), Exit.OK)
+    if status:
+        raise typer.Exit(status)
+
+
+def gather(config: Path | None, *, ask: bool = True) -> Facts:
+    """All facts that can be had here and now."""
+    from bridge import __version__
+    from bridge.clock import has_battery, kernel_synchronised, wall
+    from bridge.config import Service, default_paths, default_state_dir
+    from bridge.doctor import Clock, Database, Facts
+    from bridge.doctor.machine import Machine
+    from bridge.opening import DATABASE
+    from bridge.policy.clocks import BUILD
+    from bridge.store.inspect import look
+
+    machine = Machine()
+    settings, troubles = _settings(config)
+    directory = settings.service.state_dir if settings else default_state_dir()
+    path = directory / DATABASE
+    there = os.access(path, os.R_OK)
+    seen = look(path) if there else None
+    source = config or next((p for p in default_paths() if p.exists()), None)
+    patterns = (settings.service if settings else Service()).ports
+    facts = Facts(
+        version=__version__,
+        user=_user(),
+        root=os.geteuid() == 0,
+        source=None if source is None else str(source),
+        settings=settings,
+        troubles=troubles,
+        state=machine.state(directory),
+        database=Database(
+            path=str(path),
+            there=there,
+            problem=seen.problem if seen else "",
+            schema=seen.schema if seen else 0,
+            newest=seen.newest if seen else 0,
+            dead=seen.dead if seen else 0,
+            waiting=seen.waiting if seen else 0,
+            oldest=seen.oldest if seen else None,
+        ),
+        guard=machine.guard(directory / "pin-guard.json"),
+        clock=Clock(now=wall(), build=BUILD, synchronised=kernel_synchronised(), battery=has_battery()),
+        ports=machine.ports(patterns),
+        devices=machine.devices(),
+        grabbers=machine.grabbers(),
+    )
+    if settings is None:
+        return facts
+    facts = _with_service(facts, settings)
+    if facts.service == "stopped" and ask:
+        import msgspec
+
+        facts = msgspec.structs.replace(facts, asked=_asked(settings.modems))
+    return facts
+
+
+def _settings(config: Path | None) -> tuple[Settings | None, tuple[Trouble, ...]]:
+    """Also of a file whose secrets cannot be read."""
+    from bridge.cli.checked import load_checked
+    from bridge.config import ConfigError, load
+    from bridge.doctor import Trouble
+
+    try:
+        return load_checked(config), ()
+    except ConfigError as error:
+        troubles = tuple(Trouble(at=p.at, detail=p.detail) for p in error.problems)
+    try:
+        return load(config, secrets=False), troubles
+    except ConfigError:
+        return None, troubles
+
+
+def _with_service(facts: Facts, settings: Settings) -> Facts:
+    import msgspec
+
+    from bridge.cli.client import Client, Refusal, is_running
+    from bridge.doctor import ServiceState
+
+    replace = msgspec.structs.replace
+    try:
+        if not is_running(settings.service.socket):
+            return replace(facts, service=ServiceState.STOPPED)
+    except Stop:
+        return replace(facts, service=ServiceState.FORBIDDEN)
+    try:
+        with Client(socket=settings.service.socket, patience=_PATIENCE) as service:
+            version = service.get("/healthz")["version"]
+            ready, detail = True, ""
+            try:
+                service.get("/readyz")
+            except Refusal as refusal:
+                ready, detail = False, refusal.detail
+            channels = service.get("/v1/channels")["items"]
+            return replace(
+                facts,
+                service=ServiceState.RUNNING,
+                service_version=version,
+                ready=ready,
+                service_detail=detail,
+                channels=tuple(channels),
+                accounts=tuple(_account(service, c, channels) for c in channels if c["driver"] != "modem"),
+            )
+    except Stop as stop:
+        return replace(facts, service=ServiceState.SILENT, service_detail=stop.detail)
+
+
+def _account(service: Any, channel: dict[str, Any], channels: list[dict[str, Any]]) -> Account:
+    from bridge.cli.providers import tested
+    from bridge.doctor import Account
+
+    id = channel["id"]
+    try:
+        found = tested(service, id, {c["id"]: c for c in channels})
+    except Stop as stop:
+        return Account(id=id, ok=False, detail=stop.detail, remedy=stop.remedy)
+    left = found["detail"].partition(" ")[0] if found["detail"].endswith(" left") else ""
+    return Account(
+        id=id, ok=found["ok"], detail=found["detail"], remedy=found["remedy"], balance=float(left) if left else None
+    )
+
+
+def _asked(modems: tuple[Modem, ...]) -> tuple[Checkup, ...]:
+    """One after the other: the ports of one modem disturb each other."""
+    import asyncio
+
+    from bridge.cli.progress import progress
+    from drivers.modems.checkup import check_up
+
+    wanted = [modem for modem in modems if modem.port]
+
+    async def ask() -> tuple[Checkup, ...]:
+        found = []
+        with progress("Asking modems", len(wanted)) as done:
+            for modem in wanted:
+                found.append(await check_up(modem.port, modem.id))
+                done(len(found))
+        return tuple(found)
+
+    return asyncio.run(ask()) if wanted else ()
+
+
+def _user() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())

@@ -1,0 +1,78 @@
+"""`check`: the running service in one line, for monitoring systems."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from bridge.cli.exits import Exit, Left, Stop
+from bridge.cli.options import ConfigOption, KeyFileOption, OutputOption, UrlOption
+from bridge.cli.output import Form
+
+__all__ = ["check"]
+
+
+def check(
+    nagios: Annotated[
+        bool, typer.Option("--nagios", help="Exit status 0, 1, 2 or 3 as Nagios and its kin expect them.")
+    ] = False,
+    queue_warning: Annotated[int, typer.Option(metavar="N", help="Due messages: a warning above.")] = 1000,
+    queue_critical: Annotated[int, typer.Option(metavar="N", help="Due messages: critical above.")] = 10_000,
+    age_warning: Annotated[float, typer.Option(metavar="S", help="Age of the oldest due message.")] = 300,
+    age_critical: Annotated[float, typer.Option(metavar="S", help="The same: critical above.")] = 1800,
+    doubts_warning: Annotated[int, typer.Option(metavar="N", help="Open doubts: a warning above.")] = 0,
+    doubts_critical: Annotated[int, typer.Option(metavar="N", help="Open doubts: critical above.")] = 20,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    key_file: KeyFileOption = None,
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """Say in one line how the running service is, with figures for a monitoring system."""
+    from bridge.cli.client import connect
+    from bridge.cli.output import clean, document
+    from bridge.doctor.thresholds import Level, Measure, judge, line
+
+    try:
+        with connect(config, url, key_file, patience=10.0) as service:
+            channels: list[dict[str, Any]] = service.get("/v1/channels")["items"]
+            figures = _figures(service.text("/metrics"))
+        measures = [
+            Measure(name="queue", value=figures["gsmbridge_queue_due"], warning=queue_warning, critical=queue_critical),
+            Measure(
+                name="oldest_age",
+                value=figures["gsmbridge_queue_oldest_due_seconds"],
+                warning=age_warning,
+                critical=age_critical,
+                unit="s",
+            ),
+            Measure(
+                name="doubts",
+                value=figures["gsmbridge_doubts_open"],
+                warning=doubts_warning,
+                critical=doubts_critical,
+            ),
+        ]
+        level, told = judge({c["id"]: c["state"] for c in channels}, measures)
+    except Stop as stop:
+        down = stop.exit in (Exit.UNAVAILABLE, Exit.TEMPFAIL, Exit.INTERNAL)
+        level = Level.CRITICAL if down else Level.UNKNOWN
+        told = line(level, " ".join(stop.detail.split()).replace("|", "/"))
+    except KeyError as missing:
+        level = Level.UNKNOWN
+        told = line(level, f"the service does not tell {missing.args[0]}")
+    if output is Form.JSON:
+        document({"level": level.name.lower(), "line": told})
+    else:
+        print(clean(told))
+    if nagios:
+        raise Left(level)
+    if level:
+        raise typer.Exit(Exit.FAILED if level is Level.WARNING else Exit.UNAVAILABLE)
+
+
+def _figures(text: str) -> dict[str, float]:
+    """Those without labels."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    return {s.name: s.value for family in text_string_to_metric_families(text) for s in family.samples if not s.labels}

@@ -1,0 +1,48 @@
+"""The database looked at from outside, read-only, whether or not the service has it open."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+
+from bridge.store.connect import explain, reader
+from bridge.store.migrate import steps, version
+from bridge.store.queries import load
+
+__all__ = ["Look", "look"]
+
+_QUERIES = load("inspect")
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """`problem`: a sentence, "" for a sound one. `oldest`: when the oldest waiting event happened."""
+
+    problem: str = ""
+    schema: int = 0
+    newest: int = 0
+    dead: int = 0
+    waiting: int = 0
+    oldest: int | None = None
+
+
+def look(path: Path) -> Look:
+    newest = steps()[-1].number
+    try:
+        connection = reader(path)
+        try:
+            said = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            if said != "ok":
+                return Look(problem=f"the database is damaged: {said}", newest=newest)
+            schema = version(connection)
+            dead = waiting = 0
+            oldest = None
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'deliveries'").fetchone():
+                (dead,) = connection.execute(_QUERIES["dead"]).fetchone()
+                waiting, oldest = connection.execute(_QUERIES["waiting"]).fetchone()
+            return Look(schema=schema, newest=newest, dead=dead, waiting=waiting, oldest=oldest)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        return Look(problem=str(explain(error, path)), newest=newest)
