@@ -9,7 +9,7 @@ import logging
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from random import Random
@@ -381,7 +381,7 @@ async def _drain(app: App) -> None:
         log.warning("drain_incomplete channels=%d; their submissions will be in doubt", len(late))
 
 
-def _watched(app: App, loops: dict[str, Callable[[], Awaitable[None]]]) -> list[Watched]:
+def _watched(app: App, loops: Mapping[str, Callable[[], Awaitable[None]]]) -> list[Watched]:
     """What must make progress for the service to be alive. An idle channel answers at once, a busy one when its
     submission has ended."""
     assert app.housekeeping is not None

@@ -37,7 +37,7 @@ async def meals(loops: dict[str, Loop], patience: float = 0.0) -> tuple[asyncio.
     fed: asyncio.Queue[None] = asyncio.Queue()
     watched = [Watched(name=name, alive=loop.pulse, patience=patience) for name, loop in loops.items()]
     dog = Watchdog(watched, within=0.1, feed=lambda: fed.put_nowait(None))
-    return fed, [asyncio.create_task(one.run()) for one in (*loops.values(), dog)]
+    return fed, [asyncio.create_task(dog.run()), *(asyncio.create_task(one.run()) for one in loops.values())]
 
 
 def test_one_stuck_loop_ends_the_feeding_and_is_named_until_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
