@@ -9,7 +9,7 @@ import logging
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from random import Random
@@ -52,11 +52,12 @@ from bridge.policy.gate import Gate
 from bridge.policy.prices import tariff
 from bridge.policy.timing import Timetable
 from bridge.schedule import Housekeeping
-from bridge.service_manager import notify
+from bridge.service_manager import notify, watchdog_within
 from bridge.store import StoreError
 from bridge.store.sqlite import SqliteStore
 from bridge.telemetry import Figures, Telemetry, configure_logging, render_metrics
 from bridge.timekeeping import Timekeeping, reason
+from bridge.watchdog import Watchdog, Watched
 from drivers import registry
 from drivers.contract import Account, Call, Reply, Takes
 from drivers.modems.settings import ModemSettings
@@ -65,6 +66,7 @@ __all__ = ["App", "run", "running"]
 
 log = logging.getLogger("gsmbridge.app")
 
+LONG = 900.0  # seconds: beyond what a driver needs for one submission, and a tick of housekeeping for its work
 DRAIN = 75.0  # seconds a running submission may take after the order to stop (reliability: drain)
 
 
@@ -275,6 +277,17 @@ async def running(
         app.recurring = recurring
         housekeeping.start()
         stack.callback(housekeeping.stop)
+        within = watchdog_within()
+        if within is not None:
+            loops = {
+                "dispatch": dispatch.pulse,
+                "doubts": doubts.pulse,
+                "recurring": recurring.pulse,
+                "clock": timekeeping.pulse,
+                "outbox": delivery.outbox.pulse,
+            }
+            watchdog = Watchdog(_watched(app, loops), within=within, feed=lambda: notify(WATCHDOG=1))
+            tasks.start(watchdog.run(), "watchdog")
 
         app.url = (await server.start()).url or ""
         stack.push_async_callback(server.stop)
@@ -366,6 +379,26 @@ async def _drain(app: App) -> None:
         task.cancel()
     if late:
         log.warning("drain_incomplete channels=%d; their submissions will be in doubt", len(late))
+
+
+def _watched(app: App, loops: Mapping[str, Callable[[], Awaitable[None]]]) -> list[Watched]:
+    """What must make progress for the service to be alive. An idle channel answers at once, a busy one when its
+    submission has ended."""
+    assert app.housekeeping is not None
+    return [
+        Watched(name="writer", alive=lambda: app.store.write(lambda changes: None)),  # commits nothing: no sync
+        Watched(name="reader", alive=lambda: app.store.read(lambda view: None)),
+        *(Watched(name=name, alive=alive) for name, alive in loops.items()),
+        *(
+            Watched(name=f"channel {m.id}", alive=app.channels[m.id].pulse, patience=LONG + (m.result_timeout or 0))
+            for m in app.settings.modems
+        ),
+        *(
+            Watched(name=f"channel {p.id}", alive=app.channels[p.id].pulse, patience=LONG)
+            for p in app.settings.providers
+        ),
+        Watched(name="housekeeping", alive=app.housekeeping.pulse, patience=LONG),
+    ]
 
 
 async def _end_with(store: SqliteStore) -> None:

@@ -10,6 +10,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bridge.inbound.receive import Receiver
 from bridge.model import Instant, show_id
+from bridge.pulse import Pulse
 from bridge.store import Changes, Store, StoreError
 from bridge.telemetry import Telemetry
 
@@ -47,6 +48,7 @@ class Housekeeping:
         self._now = now
         self._telemetry = telemetry
         self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self.pulse = Pulse()  # once a tick
 
     def start(self) -> None:
         # One run at a time, and a missed one is made up for once: the tick does whatever is due.
@@ -86,6 +88,8 @@ class Housekeeping:
             await self._rescue()
         except StoreError as error:
             log.error("housekeeping_failed detail=%s", error)
+        finally:
+            self.pulse.beat()
 
     def _forget_occurrences(self, changes: Changes) -> int:
         return changes.forget_occurrences(self._now() - OCCURRENCES_KEPT, AT_ONCE)

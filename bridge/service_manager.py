@@ -1,11 +1,11 @@
-"""Talks to systemd where there is one: ready, stopping, and "give me more time" (sd_notify(3))."""
+"""Talks to systemd where there is one: ready, alive, stopping, and "give me more time" (sd_notify(3))."""
 
 from __future__ import annotations
 
 import os
 import socket
 
-__all__ = ["notify"]
+__all__ = ["notify", "watchdog_within"]
 
 
 def notify(**variables: str | int) -> None:
@@ -22,3 +22,11 @@ def notify(**variables: str | int) -> None:
             line.sendall(message.encode())
     except OSError:
         return  # a service manager that does not listen must not stop the service
+
+
+def watchdog_within() -> float | None:
+    """Seconds in which the service manager wants `WATCHDOG=1` (sd_watchdog_enabled(3)). None: it does not."""
+    asked, of = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID")
+    if not os.environ.get("NOTIFY_SOCKET") or not asked.isdecimal() or int(asked) == 0:
+        return None
+    return None if of is not None and of != str(os.getpid()) else int(asked) / 1_000_000

@@ -15,6 +15,7 @@ from contextlib import suppress
 from bridge.clock import Clock, rfc3339
 from bridge.model import Instant
 from bridge.policy.clocks import Belief, Distrust
+from bridge.pulse import Pulse
 from bridge.store import CLOCK_HIGHEST, Changes, Store, StoreError
 from bridge.telemetry import Telemetry
 
@@ -55,6 +56,7 @@ class Timekeeping:
         self._give_back = give_back
         self._wake = wake
         self._look = asyncio.Event()
+        self.pulse = Pulse(self._look.set)
         self._since: Instant | None = None if clock.belief.trusted else clock.now()  # of our own clock
         self._kept: Instant = 0
         self._asleep = self._slept()
@@ -70,8 +72,9 @@ class Timekeeping:
             loop.add_reader(alarm.fd, self._was_set, alarm)
         try:
             while True:
-                await self.look()
+                self.pulse.beat()
                 self._look.clear()
+                await self.look()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(EVERY if self._since is None else WATCHFUL):
                         await self._look.wait()

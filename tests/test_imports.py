@@ -29,11 +29,15 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bridge.model": ("drivers.contract",),
     "bridge.states": ("bridge.model",),
     "bridge.clock": ("bridge.model", "bridge.policy"),
-    "bridge.timekeeping": ("bridge.clock", "bridge.model", "bridge.policy", "bridge.store", "bridge.telemetry"),
+    "bridge.timekeeping": (
+        "bridge.clock", "bridge.model", "bridge.policy", "bridge.pulse", "bridge.store", "bridge.telemetry",
+    ),
     "bridge.events": ("bridge.clock", "bridge.model", "drivers.contract"),
     "bridge.endpoints": ("bridge.events", "bridge.model"),
     "bridge.config": ("bridge.model", "bridge.policy.quota", "bridge.policy.timing"),
     "bridge.service_manager": (),
+    "bridge.pulse": (),
+    "bridge.watchdog": (),
     "bridge.telemetry": ("bridge.model", "drivers.contract"),
     "bridge.policy": ("bridge.model", "drivers.contract", "drivers.gsm"),
     "bridge.store": (
@@ -41,7 +45,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "drivers.contract",
     ),
     "bridge.outbound": (
-        "bridge.clock", "bridge.events", "bridge.model", "bridge.policy", "bridge.states", "bridge.store",
+        "bridge.clock", "bridge.events", "bridge.model", "bridge.policy", "bridge.pulse", "bridge.states",
+        "bridge.store",
         "bridge.telemetry",
         "drivers.contract", "drivers.gsm",
     ),
@@ -51,14 +56,15 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "drivers.gsm",
     ),
     "bridge.webhooks": (
-        "bridge.clock", "bridge.endpoints", "bridge.events", "bridge.model", "bridge.policy", "bridge.store",
+        "bridge.clock", "bridge.endpoints", "bridge.events", "bridge.model", "bridge.policy", "bridge.pulse",
+        "bridge.store",
         "bridge.telemetry",
     ),
     "bridge.delivering": (
         "bridge.api", "bridge.config", "bridge.endpoints", "bridge.model", "bridge.store", "bridge.telemetry",
         "bridge.webhooks",
     ),
-    "bridge.schedule": ("bridge.inbound", "bridge.model", "bridge.store", "bridge.telemetry"),
+    "bridge.schedule": ("bridge.inbound", "bridge.model", "bridge.pulse", "bridge.store", "bridge.telemetry"),
     "bridge.api": (
         "bridge.clock", "bridge.endpoints", "bridge.events", "bridge.inbound", "bridge.model", "bridge.outbound",
         "bridge.policy", "bridge.states", "bridge.store", "bridge.telemetry", "bridge.webhooks", "drivers.contract",

@@ -41,6 +41,7 @@ class BulkChannel(Channel):
     async def _send(self) -> None:
         armed: list[Armed] = []
         while True:
+            self.pulse.beat()
             if not armed:
                 self.busy = False
                 self._idle.set()

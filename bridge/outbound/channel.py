@@ -26,6 +26,7 @@ from bridge.outbound.meter import QUOTA_USED, Meter
 from bridge.outbound.telling import Teller
 from bridge.policy import fitness
 from bridge.policy.correlation import recipient_key
+from bridge.pulse import Pulse
 from bridge.store import Changes, Store, StoreFull, View
 from bridge.telemetry import Telemetry
 from drivers.contract import (
@@ -102,6 +103,7 @@ class Channel:
         self._bridge = bridge
         self._tell = Teller(bridge.telemetry, id)
         self._work = asyncio.Event()
+        self.pulse = Pulse(self._work.set)
         self._idle = asyncio.Event()
         self._idle.set()
         self._resting: asyncio.TimerHandle | None = None
@@ -215,6 +217,7 @@ class Channel:
     async def _send(self) -> None:
         armed: Armed | None = None
         while True:
+            self.pulse.beat()
             if armed is None:
                 self.busy = False
                 self._idle.set()
@@ -392,6 +395,7 @@ class Channel:
                 return await self._bridge.store.write(work)
             except StoreFull as error:
                 log.error("disk_full channel=%s detail=%s", self.id, error)
+                self.pulse.beat()  # a full disk is no reason to start anew
                 await asyncio.sleep(FULL_DISK_WAIT)
 
     async def _return_backlog(self) -> None:

@@ -27,6 +27,7 @@ from bridge.policy.prices import Tariff
 from bridge.policy.routing import ChannelFacts, ChannelKind, Choice, MessageFacts, Route, best_now, choose
 from bridge.policy.stranded import Fail, Follow, Later
 from bridge.policy.timing import PASSES
+from bridge.pulse import Pulse
 from bridge.store import Changes, Store, StoreFull
 from bridge.telemetry import Telemetry
 from drivers.contract import LinkState, Takes
@@ -92,6 +93,7 @@ class Dispatch:
         self.gate = Gate()  # who may not be written to any more
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self.pulse = Pulse(self.wake)
 
     def wake(self) -> None:
         """Something may be claimable now: an order came, a channel has room, a channel came up."""
@@ -105,6 +107,7 @@ class Dispatch:
     async def run(self) -> None:
         self._metered = tuple(c for c in self._channels.values() if c.meter is not None)
         while True:
+            self.pulse.beat()
             await self._wake.wait()
             self._wake.clear()
             room = {c.id: c.room for c in self._channels.values() if c.room > 0}

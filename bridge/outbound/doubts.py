@@ -10,6 +10,7 @@ from bridge.model import Attempt, Instant, show_id
 from bridge.outbound import settle
 from bridge.outbound.channel import Channel
 from bridge.policy.doubt import Close, Resend
+from bridge.pulse import Pulse
 from bridge.store import Changes, Store, StoreFull
 from bridge.telemetry import Telemetry
 
@@ -41,6 +42,7 @@ class Doubts:
         self._wake_dispatch = wake_dispatch
         self._wake = asyncio.Event()
         self._wake.set()
+        self.pulse = Pulse(self.wake)
 
     def wake(self) -> None:
         """There is a new doubt."""
@@ -48,6 +50,8 @@ class Doubts:
 
     async def run(self) -> None:
         while True:
+            self.pulse.beat()
+            self._wake.clear()  # before the look: a doubt that comes during it is seen by the next one
             try:
                 due, closed = await self._store.write(self._close)
             except StoreFull as error:
@@ -70,7 +74,6 @@ class Doubts:
         return changes.next_deadline(), closed
 
     async def _pause(self, due: Instant | None) -> None:
-        self._wake.clear()
         wait = LONGEST_WAIT if due is None else min(LONGEST_WAIT, max(0.0, (due - self._now()) / 1000))
         timer = asyncio.get_running_loop().call_later(wait, self._wake.set) if due is not None else None
         await self._wake.wait()

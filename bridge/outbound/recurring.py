@@ -14,6 +14,7 @@ from bridge.model import Batch, Ids, Instant, Message, Occurrence, OccurrenceSta
 from bridge.outbound.intake import note_hold, with_concatenation
 from bridge.policy.admission import Complaint, Defaults, Order, Rejected, admit, admit_all
 from bridge.policy.scheduling import Step, order_of, step
+from bridge.pulse import Pulse
 from bridge.store import Changes, Store, StoreFull, View
 from bridge.telemetry import Telemetry
 
@@ -54,6 +55,7 @@ class Recurring:
         self._trusted = trusted
         self._wake_dispatch = wake_dispatch
         self._wake = asyncio.Event()
+        self.pulse = Pulse(self.wake)
 
     def wake(self) -> None:
         """A schedule was added or changed, or the clock was set."""
@@ -61,6 +63,7 @@ class Recurring:
 
     async def run(self) -> None:
         while True:
+            self.pulse.beat()
             self._wake.clear()
             try:
                 due = await self.turn()

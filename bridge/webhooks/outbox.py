@@ -22,6 +22,7 @@ from bridge.events import EndpointData, Event, EventType
 from bridge.model import Ids, Instant, show_id
 from bridge.policy import delivery as policy
 from bridge.policy.delivery import Answer
+from bridge.pulse import Pulse
 from bridge.store import Changes, Store, StoreError
 from bridge.telemetry import Telemetry
 
@@ -73,6 +74,7 @@ class Outbox:
         self._couriers: dict[int, _Courier] = {}
         self._touched: set[int] = set()
         self._work = asyncio.Event()
+        self.pulse = Pulse(self._work.set)
         store.on_events(self._told)
 
     def _told(self, endpoints: frozenset[int]) -> None:
@@ -85,6 +87,7 @@ class Outbox:
             known = await self._context.store.read(lambda v: v.endpoints())
             self._touched |= {e.id for e in known}
             while True:
+                self.pulse.beat()
                 touched, self._touched = self._touched, set()
                 for id in touched:
                     courier = self._couriers.get(id)
