@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from bridge.clock import Clock, rfc3339
+from bridge.events import ClockData, EventType
 from bridge.model import Instant
 from bridge.policy.clocks import Belief, Distrust
 from bridge.pulse import Pulse
@@ -66,7 +67,7 @@ class Timekeeping:
         loop = asyncio.get_running_loop()
         self._clock.startled = lambda: _from_any_thread(loop, self._look)
         if self._since is not None:
-            self._alarm(self._clock.belief)
+            await self._alarm(self._clock.belief)
         alarm = _ClockSet.arm()
         if alarm is not None:
             loop.add_reader(alarm.fd, self._was_set, alarm)
@@ -92,7 +93,7 @@ class Timekeeping:
             if self._since is None and not self._clock.belief.trusted:
                 self._since = self._clock.belief.base
                 if not new.trusted:
-                    self._alarm(new)
+                    await self._alarm(new)
             if self._since is not None and new.trusted:
                 await self._take_over()
             elif before.trusted and new.trusted and new.stepped:
@@ -139,7 +140,7 @@ class Timekeeping:
             await self._store.write(lambda changes: changes.set_meta(CLOCK_HIGHEST, str(highest)))
             self._kept = highest
 
-    def _alarm(self, belief: Belief) -> None:
+    async def _alarm(self, belief: Belief) -> None:
         self._telemetry.notable(
             "clock_not_trusted",
             level=logging.WARNING,
@@ -149,6 +150,13 @@ class Timekeeping:
             reason=reason(belief),
         )
         self._wake()
+        told = ClockData(code=str(belief.distrust or ""), reason=reason(belief))
+        try:
+            await self._store.write(
+                lambda c: c.emit(EventType.CLOCK_UNTRUSTED, self._clock.now(), key="clock", data=told)
+            )
+        except StoreError as error:
+            log.error("clock_not_told detail=%s", error)
 
     def _slept(self) -> float:
         """Seconds that the machine has slept since its start, and a constant."""

@@ -30,7 +30,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bridge.states": ("bridge.model",),
     "bridge.clock": ("bridge.model", "bridge.policy"),
     "bridge.timekeeping": (
-        "bridge.clock", "bridge.model", "bridge.policy", "bridge.pulse", "bridge.store", "bridge.telemetry",
+        "bridge.clock", "bridge.events", "bridge.model", "bridge.policy", "bridge.pulse", "bridge.store",
+        "bridge.telemetry",
     ),
     "bridge.events": ("bridge.clock", "bridge.model", "drivers.contract"),
     "bridge.endpoints": ("bridge.events", "bridge.model"),

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import msgspec
 
+from bridge.clock import rfc3339
+from bridge.events import EventType, ScheduleData
 from bridge.model import Batch, Ids, Instant, Message, Occurrence, OccurrenceState, Schedule, show_id
 from bridge.outbound.intake import note_hold, with_concatenation
 from bridge.policy.admission import Complaint, Defaults, Order, Rejected, admit, admit_all
@@ -114,6 +116,18 @@ class Recurring:
                     note_hold(changes, m, now)
             if batch is not None:
                 changes.add_batch(batch)
+            if occurrence.state is not OccurrenceState.SENT:
+                changes.emit(
+                    EventType.SCHEDULE_SKIPPED,
+                    now,
+                    key=show_id("sch", schedule.id),
+                    data=ScheduleData(
+                        schedule=show_id("sch", schedule.id),
+                        at=rfc3339(occurrence.due_at),
+                        code=occurrence.state.value,
+                        reason=occurrence.reason,
+                    ),
+                )
             return True
 
         if await self._store.write(work):

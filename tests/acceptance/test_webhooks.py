@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from drivers.simulator import Simulation
-from tests.acceptance.test_kill import CONFIG, PATIENCE, Daemon
+from tests.acceptance.test_kill import CONFIG, PATIENCE, Daemon, everything_at_rest, order
 from tests.webhooks.support import Call, receiver, says
 
 KILLS = 40  # of the 100 that are asked: 40 take 53 s on two shared cores
@@ -70,12 +70,16 @@ def test_each_incoming_text_is_stored_once_and_delivered_in_order(tmp_path: Path
                 for number in range(TEXTS):
                     modem = sim.modems[number % 2]
                     sim.network.inject(modem.number, f"text {number}", sender=PEOPLE[number % len(PEOPLE)])
+                    if number % 3 == 0:  # traffic the other way at the same time
+                        promised.append((await order(daemon, number))[0])
                     await asyncio.sleep(random.uniform(0, 0.2))
+
+            promised: list[str] = []
 
             async def killer() -> None:
                 for _ in range(KILLS):
                     await daemon.answering()
-                    await asyncio.sleep(random.uniform(0.0, 0.7))
+                    await asyncio.sleep(random.uniform(0.0, 0.4))
                     await daemon.kill()
                     await daemon.start()
 
@@ -85,6 +89,7 @@ def test_each_incoming_text_is_stored_once_and_delivered_in_order(tmp_path: Path
                 while len(await inbound(daemon)) < TEXTS or await waiting(daemon):  # noqa: ASYNC110 seen over HTTP only
                     await asyncio.sleep(0.1)
             stored = await inbound(daemon)
+            assert set(promised) <= {m["id"] for m in await everything_at_rest(daemon)}
             assert await daemon.stop() == 0
             join(stored, hook.calls)
             assert [len(modem.modem.storage(name).slots) for modem in sim.modems for name in ("SM", "ME")] == [0] * 4

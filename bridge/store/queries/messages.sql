@@ -62,16 +62,16 @@ SET status = :status,
 WHERE id = :id;
 
 -- name: queued_to_sending
--- The usual way, see `move`. Not if it was changed since it was claimed.
+-- The usual way, see `move`: claimed, and not changed since. Queue and lease stay as the claim left them: to name them
+-- here would write both their indexes anew.
 UPDATE messages
-SET status = 'sending', code = '', reason = '', queue = NULL, close_at = NULL, updated_at = ?,
-    leased_from = coalesce(leased_from, queue, channel, '*')
-WHERE id = ? AND status = 'queued' AND updated_at = ?;
+SET status = 'sending', code = '', reason = '', close_at = NULL, updated_at = ?
+WHERE id = ? AND status = 'queued' AND updated_at = ? AND queue IS NULL AND leased_from IS NOT NULL;
 
 -- name: sending_to_sent
--- The usual way, see `move`.
+-- The usual way, see `move`. It waits in no queue since it was claimed.
 UPDATE messages
-SET status = 'sent', code = '', reason = '', queue = NULL, leased_from = NULL,
+SET status = 'sent', code = '', reason = '', leased_from = NULL,
     close_at = CASE WHEN report = 1 THEN coalesce(expires_at + ?, ?) END, updated_at = ?
 WHERE id = ? AND status = 'sending';
 
