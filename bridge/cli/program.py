@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from bridge.cli import (
+    bundle,
     configuration,
     conversations,
     demo,
@@ -96,6 +97,7 @@ _add(program, conversations.reply)
 _add(program, optouts.calls)
 _add(program, doctor.doctor)
 _add(program, watch.check)
+_add(program, bundle.support_bundle, "support-bundle")
 _add(program, install.install)
 
 _conversation = _group("Conversations: what people write to us, and we to them.")

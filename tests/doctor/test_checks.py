@@ -149,7 +149,8 @@ def test_without_service_or_database_it_still_says_its_part(tmp_path: Path) -> N
     config = tmp_path / "config.toml"
     config.write_text(f'[service]\nstate_dir = "{tmp_path}/state"\n[[modem]]\nid = "gsm1"\nport = "{tmp_path}/none"\n')
     state = tmp_path / "state"
-    state.mkdir(mode=0o755)
+    state.mkdir()
+    state.chmod(0o755)
     (state / "gsmbridge.sqlite").write_bytes(b"this is no database" * 100)
     result = command("doctor", "--config", config, "-o", "json")
     assert result.exit == 69
