@@ -92,6 +92,8 @@ PURE = (
     "bridge.doctor.facts",
     "bridge.doctor.findings",
     "bridge.doctor.modems",
+    "bridge.doctor.redact",
+    "bridge.doctor.thresholds",
     "bridge.config.channels",
     "bridge.config.declared",
     "bridge.config.hours",
