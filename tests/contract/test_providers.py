@@ -224,12 +224,15 @@ def test_a_definite_no_of_the_transport_says_what_may_be_done(
 @every_provider
 def test_a_provider_that_cannot_be_reached_has_nothing(name: str) -> None:
     async def story(sim: ProviderSimulation, clock: Shifted, driver: Driver) -> None:
-        async with running(driver):
+        async with running(driver) as sink:
+            before = await sink.first(LinkChange, lambda c: c.state is LinkState.UP)
             await sim.cut(name)
             result = await outcome(driver, text(1))
             assert isinstance(result, NotSent)
             assert not result.channel_unusable
+            await sink.first(LinkChange, lambda c: c.state is LinkState.DOWN)
             await sim.restore(name)
+            await sink.first(LinkChange, lambda c: c.state is LinkState.UP and c is not before)
             assert isinstance(await outcome(driver, text(1)), Receipt)
         assert len(sim.ledger(name)) == 1
 

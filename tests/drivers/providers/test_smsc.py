@@ -435,6 +435,7 @@ def test_a_request_that_never_left_may_be_repeated_at_once() -> None:
                 assert isinstance(await caught(d.submit(text())), NotSent)
                 d._soap._url = soap_at
                 peer.port = port
+                d._link._set(LinkState.UP, "up", "")  # the check of some seconds later
                 await d.submit(text())
 
     run(main())
