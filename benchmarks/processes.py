@@ -197,7 +197,6 @@ class Simulator(_Process):
                 self.kill()
                 raise self.failed("did not become ready")
             sleep(0.01)
-        sleep(0.05)
         self.control = Control(path, timeout=_ORDERED)
         state = self.control.ask("state")["modems"]
         self.ports: list[str] = [modem["port"] for modem in state]

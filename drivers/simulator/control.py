@@ -86,11 +86,14 @@ class Control:
 
 
 def _listening(path: Path) -> socket.socket:
-    """A socket that belongs to its owner alone."""
-    path.unlink(missing_ok=True)
+    """A socket that belongs to its owner alone. It has its name once somebody listens: who sees it may connect."""
+    unnamed = path.with_name(f".{path.name}")
+    unnamed.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX)
-    listening.bind(str(path))
-    path.chmod(0o600)
+    listening.bind(str(unnamed))
+    unnamed.chmod(0o600)
+    listening.listen()
+    unnamed.replace(path)
     return listening
 
 
