@@ -60,6 +60,11 @@ class _Process:
         """Seconds of processor time of all its threads so far (CPUCLOCK_SCHED of clock_getcpuclockid(3))."""
         return clock_gettime(~self.pid << 3 | 2)
 
+    def sleeps(self) -> int:
+        """How often the main thread has waited for something so far (voluntary context switches of proc(5))."""
+        status = Path(f"/proc/{self.pid}/task/{self.pid}/status").read_text()
+        return int(status.partition("voluntary_ctxt_switches:")[2].split()[0])
+
     def resident(self) -> int:
         """Octets of memory, shared libraries included."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])

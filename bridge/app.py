@@ -204,6 +204,22 @@ async def running(
         receiver = Receiver(
             store, ids, now, telemetry, publisher, early=None if early is None else int(early * 1000), sticky=sticky
         )
+        housekeeping = Housekeeping(
+            store,
+            receiver,
+            now,
+            telemetry,
+            minute=lambda: timekeeping.remind(),
+            rescue=lambda: dispatch.rescue(rules.windows.usual),
+            reply_window=window,
+            events_kept=int(settings.webhooks.keep * 1000),
+        )
+        app.housekeeping = housekeeping
+
+        def wake_dispatch() -> None:
+            dispatch.wake()
+            housekeeping.sending()
+
         shared = Bridge(
             store=store,
             ids=ids,
@@ -213,7 +229,7 @@ async def running(
             holds=holds,
             receive=receiver.receive,
             called=Calls(store, ids, now, telemetry).take,
-            wake_dispatch=dispatch.wake,
+            wake_dispatch=wake_dispatch,
             wake_doubts=wake_doubts,
             others=dispatch.others,
             sticks=dispatch.sticks,
@@ -249,7 +265,10 @@ async def running(
             dispatch.wake()
             wake_doubts()
             recurring.wake()
+            programs.wake()
             housekeeping.again()
+            for channel in app.channels.values():
+                channel.clock_set()
 
         timekeeping = Timekeeping(clock, store, telemetry, give_back=give_back, wake=wake_all)
         app.timekeeping = timekeeping
@@ -264,19 +283,8 @@ async def running(
         tasks.start(programs.run(), "programs")
         tasks.start(delivery.outbox.run(), "outbox")
         tasks.start(_end_with(store), "store")
-        housekeeping = Housekeeping(
-            store,
-            receiver,
-            now,
-            telemetry,
-            rescue=lambda: dispatch.rescue(rules.windows.usual),
-            reply_window=window,
-            events_kept=int(settings.webhooks.keep * 1000),
-        )
-        app.housekeeping = housekeeping
         app.recurring = recurring
-        housekeeping.start()
-        stack.callback(housekeeping.stop)
+        tasks.start(housekeeping.run(), "housekeeping")
         within = watchdog_within()
         if within is not None:
             loops = {

@@ -15,9 +15,10 @@ from bridge.telemetry import Telemetry
 from bridge.webhooks.guard import Rules
 from bridge.webhooks.mail import Mailer, Server
 from bridge.webhooks.outbox import Outbox, Sink
-from bridge.webhooks.post import Poster, trust
+from bridge.webhooks.post import Poster
 from bridge.webhooks.registry import Registry
 from bridge.webhooks.sealing import Seal
+from bridge.webhooks.trust import trust
 
 __all__ = ["Delivery"]
 

@@ -1,5 +1,6 @@
-"""Looks after the clock each minute, and at once when it was set or the machine slept. When the bridge begins to go by
-another time, what waits in the store moves with it, and every timer is set anew."""
+"""Looks after the clock at once when it was set or the machine slept, and each minute where the kernel tells neither.
+When the bridge begins to go by another time, what waits in the store moves with it. Every timer runs by time that is
+never set, so each is set anew when that and the wall clock have parted, be it by an eye's blink."""
 
 from __future__ import annotations
 
@@ -24,10 +25,9 @@ __all__ = ["Timekeeping", "reason"]
 
 log = logging.getLogger("gsmbridge.clock")
 
-EVERY = 60.0  # seconds
 WATCHFUL = 2.0  # while the clock is not trusted
 KEPT_EVERY = 3_600_000  # milliseconds: how often the time is written down, for the next start
-SLEPT = 2.0  # seconds
+PARTED = 0.005  # seconds by which a text may be late for it
 
 _WHY = {
     Distrust.BEFORE_BUILD: "it is earlier than this version of gsm-bridge",
@@ -57,10 +57,11 @@ class Timekeeping:
         self._give_back = give_back
         self._wake = wake
         self._look = asyncio.Event()
+        self._looking = asyncio.Lock()
         self.pulse = Pulse(self._look.set)
         self._since: Instant | None = None if clock.belief.trusted else clock.now()  # of our own clock
         self._kept: Instant = 0
-        self._asleep = self._slept()
+        self._apart = self._lead()
         self.steps = 0  # since the start
 
     async def run(self) -> None:
@@ -77,14 +78,22 @@ class Timekeeping:
                 self._look.clear()
                 await self.look()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(EVERY if self._since is None else WATCHFUL):
+                    async with asyncio.timeout(None if self._since is None else WATCHFUL):
                         await self._look.wait()
         finally:
             if alarm is not None:
                 loop.remove_reader(alarm.fd)
                 alarm.close()
 
+    def remind(self) -> None:
+        """A minute has passed."""
+        self._look.set()
+
     async def look(self) -> None:
+        async with self._looking:
+            await self._looked()
+
+    async def _looked(self) -> None:
         before, new = self._clock.look()
         try:
             if new.stepped:
@@ -101,10 +110,10 @@ class Timekeeping:
             await self._keep()
         except StoreError as error:
             log.error("clock_not_kept detail=%s", error)
-        asleep = self._slept()
-        if new.stepped or asleep - self._asleep > SLEPT:
+        apart = self._lead()
+        if abs(apart - self._apart) > PARTED:
+            self._apart = apart
             self._wake()
-        self._asleep = asleep
 
     async def _take_over(self) -> None:
         """What the wall clock says holds from one work of the store to the next: no work sees the new time and the old
@@ -158,9 +167,10 @@ class Timekeeping:
         except StoreError as error:
             log.error("clock_not_told detail=%s", error)
 
-    def _slept(self) -> float:
-        """Seconds that the machine has slept since its start, and a constant."""
-        return self._clock.read().boot / 1000 - time.monotonic()
+    def _lead(self) -> float:
+        """Seconds by which the wall clock is ahead of the time that timers run by: other after each step, and after
+        sleep, which timers do not count."""
+        return self._clock.read().wall / 1000 - time.monotonic()
 
     def _was_set(self, alarm: _ClockSet) -> None:
         alarm.read()

@@ -4,6 +4,9 @@ body nobody waits for is read."""
 from __future__ import annotations
 
 import asyncio
+from email.utils import formatdate
+from functools import lru_cache
+from time import time
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -37,6 +40,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self.server_state.default_headers = _dated(int(time()))  # uvicorn's own would wake us each second
         super().data_received(data)
         if not self._in_head:
             return
@@ -74,3 +78,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _close(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
+
+
+@lru_cache(maxsize=1)
+def _dated(second: int) -> list[tuple[bytes, bytes]]:
+    """The headers of every answer of this second."""
+    return [(b"date", formatdate(second, usegmt=True).encode())]

@@ -356,6 +356,8 @@ def _message(schedule: Schedule) -> dict[str, Any]:
     given.pop("to")
     if "message_class" in given:
         given["class"] = given.pop("message_class")
+    if "windows" in given:
+        given["windows"] = [window for asked in order_of(schedule).windows for window in asked.windows]
     if "udh" in given:
         given["udh"] = order_of(schedule).udh.hex()
     return given

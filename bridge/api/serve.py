@@ -8,7 +8,6 @@ import logging
 import os
 import socket
 import stat
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,6 @@ class HttpServer:
         self._path = socket
         self._inode: tuple[int, int] | None = None
         self._servers: list[tuple[uvicorn.Server, Any]] = []
-        self._clock: asyncio.Task[None] | None = None
 
     async def start(self) -> Addresses:
         """Open the listeners. Raises `ListenError`; then none is open."""
@@ -78,17 +76,11 @@ class HttpServer:
             raise
         for app, sock in opened:
             self._servers.append((await self._serve(app, sock), sock))
-        self._clock = asyncio.create_task(self._tick(), name="http date")
         _log.info("http_listening address=%s socket=%s", address, self._path)
         return Addresses(listen=address, socket=self._path)
 
     async def stop(self, patience: float = 5.0) -> None:
         """Close the listeners, let running requests end for at most `patience` seconds, then cut them."""
-        if self._clock is not None:
-            self._clock.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._clock
-            self._clock = None
         servers, self._servers = self._servers, []
         for server, _ in servers:
             server.config.timeout_graceful_shutdown = max(1, round(patience))
@@ -111,23 +103,15 @@ class HttpServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            date_header=True,
+            date_header=False,  # by the protocol, see there
             timeout_keep_alive=_KEEP_ALIVE,
             backlog=_BACKLOG,
         )
         config.load()
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)
-        await server.on_tick(0)
         await server.startup(sockets=[sock])
         return server
-
-    async def _tick(self) -> None:
-        """Keeps the Date header right."""
-        while True:
-            for server, _ in self._servers:
-                await server.on_tick(0)
-            await asyncio.sleep(1)
 
 
 def _as_operator(app: Any) -> Any:

@@ -1,4 +1,4 @@
-"""`schedule add | ls | show | next | pause | resume | rm`: texts that are sent again and again."""
+"""`schedule add | ls | show | next | edit | pause | resume | rm`: texts that are sent again and again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bridge.cli.exits import Exit, Stop
 from bridge.cli.options import ConfigOption, KeyFileOption, OutputOption, UrlOption
 from bridge.cli.output import Form
 
-__all__ = ["add", "following", "ls", "pause", "remove", "resume", "show"]
+__all__ = ["add", "edit", "following", "ls", "pause", "remove", "resume", "show"]
 
 IdArgument: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="A schedule, sch_...")]
 
@@ -181,6 +181,75 @@ def following(
         raise Stop(Exit.FAILED, f"{id} has ended: it never runs again")
 
 
+def edit(
+    id: IdArgument,
+    rule: Annotated[str | None, typer.Option(help="Another rule.")] = None,
+    text: Annotated[str | None, typer.Option(help="The new text.")] = None,
+    to: Annotated[
+        list[str] | None, typer.Option("--to", "-t", metavar="NUMBER", help="In place of its recipients; repeatable.")
+    ] = None,
+    tz: Annotated[str | None, typer.Option(metavar="ZONE", help="Time zone of the rule.")] = None,
+    start: Annotated[str | None, typer.Option(metavar="TIME", help="Nothing before.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="Nothing after.")] = None,
+    count: Annotated[
+        str | None, typer.Option(metavar="N", help="End when so many were sent, counted from its making.")
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option("--except", metavar="DAY", help="In place of its days off; repeatable.")
+    ] = None,
+    grace: Annotated[
+        str | None, typer.Option(metavar="TIME", help="A missed one is sent when so late at most.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="A name of yours.")] = None,
+    valid_for: Annotated[str | None, typer.Option(metavar="TIME", help="Give each text up after this time.")] = None,
+    ref: Annotated[str | None, typer.Option(help="A reference of yours, the same for all its texts.")] = None,
+    priority: Annotated[int | None, typer.Option(min=-128, max=127, help="Higher goes first.")] = None,
+    policy: Annotated[str | None, typer.Option(help="In doubt: at_most_once, at_least_once or urgent.")] = None,
+    channel: Annotated[str | None, typer.Option(metavar="ID", help="By this channel and no other.")] = None,
+    route: Annotated[str | None, typer.Option(metavar="NAME", help="By this route.")] = None,
+    sender: Annotated[str | None, typer.Option(help="The sender to show, where the channel can choose it.")] = None,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    key_file: KeyFileOption = None,
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """Change a schedule. What is not given stays; an empty value ("") takes it away or back to the default."""
+    from bridge.cli.client import connect
+    from bridge.cli.times import future, seconds
+
+    given: dict[str, Any] = {
+        "rule": rule,
+        "to": to,
+        "tz": tz,
+        "start": future(start, "--start") if start else start,
+        "end": future(end, "--end") if end else end,
+        "count": _count(count) if count else count,
+        "except": None if without is None else [day for day in without if day] or "",
+        "misfire_grace": int(seconds(grace, "--grace")) if grace else grace,
+        "name": name,
+    }
+    message: dict[str, Any] = {
+        "text": text,
+        "ref": ref,
+        "priority": priority,
+        "policy": policy,
+        "valid_for": int(seconds(valid_for, "--valid-for")) if valid_for else valid_for,
+        "channel": channel,
+        "route": route,
+        "sender": sender,
+    }
+    change = {field: None if value == "" else value for field, value in given.items() if value is not None}
+    content = {field: value for field, value in message.items() if value is not None}
+    if not change and not content:
+        raise Stop(Exit.USAGE, "there is nothing to change", "Give --rule, --text, --to, --tz, --end, --name ...")
+    path = _path(id)
+    with connect(config, url, key_file) as service:
+        if content:  # the service replaces it whole
+            whole = {**service.get(path)["message"], **content}
+            change["message"] = {field: value for field, value in whole.items() if value != "" or field == "text"}
+        _tell(service.patch(path, change), output)
+
+
 def pause(
     id: IdArgument,
     config: ConfigOption = None,
@@ -229,6 +298,12 @@ def _post(path: str, config: Path | None, url: str | None, key_file: Path | None
 
     with connect(config, url, key_file) as service:
         _tell(service.post(path), output)
+
+
+def _count(typed: str) -> int:
+    if not typed.isascii() or not typed.isdecimal():
+        raise Stop(Exit.USAGE, f"--count: {typed!r} is no number", 'Write a number, or "" for no limit.')
+    return int(typed)
 
 
 def _path(id: str) -> str:

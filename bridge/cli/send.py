@@ -83,6 +83,9 @@ def send(
     ordered: Annotated[
         bool, typer.Option("--ordered", help="Not before your earlier ordered ones to the same recipient.")
     ] = False,
+    order_key: Annotated[
+        str | None, typer.Option("--order-key", metavar="KEY", help="Not before your earlier ones with the same key.")
+    ] = None,
     token: Annotated[
         str | None, typer.Option(metavar="WORD", help="An answer that says this word answers this text.")
     ] = None,
@@ -130,6 +133,7 @@ def send(
         "encoding": encoding,
         "report": report,
         "ordered": ordered or None,
+        "order_key": order_key,
         "reply_token": token,
         "category": "transactional" if transactional else None,
     }

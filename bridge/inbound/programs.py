@@ -29,7 +29,6 @@ log = logging.getLogger("gsmbridge.inbound")
 
 AT_ONCE = 4
 RETRY = (60_000, 600_000, 3_600_000)  # milliseconds between tries; then it is given up
-LONGEST_WAIT = 60.0  # seconds; the wall clock may be set
 STORE_WAIT = 5.0
 ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "HOME")  # what a program gets of ours; secrets are in none of them
 
@@ -60,9 +59,9 @@ class Programs:
                 log.error("programs_wait detail=%s", error)
                 await asyncio.sleep(STORE_WAIT)
                 continue
-            wait = LONGEST_WAIT if following is None else max(0.0, (following - self._now()) / 1000)
+            wait = None if following is None else max(0.0, (following - self._now()) / 1000)
             with suppress(TimeoutError):
-                async with asyncio.timeout(None if following is None else min(wait, LONGEST_WAIT)):
+                async with asyncio.timeout(wait):
                     await self._wake.wait()
 
     async def _one(self, run: ProgramRun) -> None:

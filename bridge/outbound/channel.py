@@ -305,6 +305,13 @@ class Channel:
         changes.arm(attempt)
         return Armed(job=job, attempt=attempt)
 
+    def clock_set(self) -> None:
+        """A limit's span may end sooner or later than was thought."""
+        if self._refill is not None:
+            self._refill.cancel()
+            self._refill = None
+            self._work.set()
+
     async def _when_refilled(self) -> None:
         """At its limit: what is assigned goes back, and the channel looks again when the limit's span ends."""
         full = None if self.meter is None else self.meter.full
@@ -318,8 +325,7 @@ class Channel:
             self._work.set()
             self._bridge.wake_dispatch()
 
-        # Not longer than a minute in one go: the wall clock may be set.
-        self._refill = asyncio.get_running_loop().call_later(min(60.0, wait), refilled)
+        self._refill = asyncio.get_running_loop().call_later(wait, refilled)
 
     def _within_limits(self, job: Job, changes: Changes, now: Instant) -> bool:
         """Counts it. Where the channel may send no more, the message goes to another, or waits until it may."""

@@ -36,7 +36,6 @@ __all__ = ["Dispatch"]
 
 log = logging.getLogger("gsmbridge.dispatch")
 
-LONGEST_WAIT = 60.0  # seconds; the wall clock may be set, so a far due time is looked at again
 FULL_DISK_WAIT = 1.0
 NO_WAY_WAIT = 1.0  # before what no channel could take is looked at again
 TRIED = frozenset({AttemptState.REFUSED_SAFE, AttemptState.REFUSED_LATE, AttemptState.UNRESOLVED})
@@ -360,7 +359,8 @@ class Dispatch:
             self._timer.cancel()
             self._timer = None
         if due is not None:
-            wait = min(LONGEST_WAIT, max(0.0, (due - self._now()) / 1000))
+            # By time that is never set. Whoever sees the wall clock part from it wakes us.
+            wait = max(0.0, (due - self._now()) / 1000)
             self._timer = asyncio.get_running_loop().call_later(wait, self.wake)
 
 

@@ -19,7 +19,6 @@ __all__ = ["Doubts"]
 log = logging.getLogger("gsmbridge.doubts")
 
 AT_ONCE = 100  # closed in one transaction
-LONGEST_WAIT = 60.0
 FULL_DISK_WAIT = 1.0
 
 
@@ -74,8 +73,10 @@ class Doubts:
         return changes.next_deadline(), closed
 
     async def _pause(self, due: Instant | None) -> None:
-        wait = LONGEST_WAIT if due is None else min(LONGEST_WAIT, max(0.0, (due - self._now()) / 1000))
-        timer = asyncio.get_running_loop().call_later(wait, self._wake.set) if due is not None else None
+        timer: asyncio.TimerHandle | None = None
+        if due is not None:
+            wait = max(0.0, (due - self._now()) / 1000)
+            timer = asyncio.get_running_loop().call_later(wait, self._wake.set)
         await self._wake.wait()
         if timer is not None:
             timer.cancel()

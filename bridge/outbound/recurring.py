@@ -25,7 +25,6 @@ __all__ = ["Recurring"]
 log = logging.getLogger("gsmbridge.recurring")
 
 AT_ONCE = 50  # schedules looked at in one go
-LONGEST_WAIT = 60.0  # seconds; the wall clock may be set, so a far time is looked at again
 FULL_DISK_WAIT = 1.0
 
 # What a schedule that was taken may come to later: its zone is gone from the system, its order is of an older version.
@@ -212,7 +211,7 @@ class Recurring:
     async def _pause(self, due: Instant | None) -> None:
         timer: asyncio.TimerHandle | None = None
         if due is not None:
-            wait = min(LONGEST_WAIT, max(0.0, (due - self._now()) / 1000))
+            wait = max(0.0, (due - self._now()) / 1000)
             timer = asyncio.get_running_loop().call_later(wait, self._wake.set)
         await self._wake.wait()
         if timer is not None:

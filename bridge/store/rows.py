@@ -120,8 +120,8 @@ MESSAGE = Table(Message, packed=frozenset({"options"}))
 PLAIN_MESSAGE = Table(
     Message,
     only=(
-        "id", "client", "to", "created_at", "due_at", "text", "encoding", "parts", "batch", "report", "priority",
-        "policy", "queue", "expires_at", "concatenation",
+        "id", "client", "to", "created_at", "updated_at", "due_at", "text", "encoding", "parts", "batch", "report",
+        "priority", "policy", "queue", "expires_at", "concatenation",
     ),
 )  # fmt: skip
 BATCH = Table(Batch)

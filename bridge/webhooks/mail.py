@@ -18,6 +18,7 @@ from bridge.endpoints import Endpoint
 from bridge.events import Event, EventType
 from bridge.model import show_id
 from bridge.policy.delivery import Answer
+from bridge.webhooks.trust import distrust
 
 __all__ = ["Mailer", "Server", "mail_of"]
 
@@ -72,7 +73,7 @@ class Mailer:
             first = error.recipients[0]
             return Answer(ok=False, status=first.code, problem=f"no recipient is taken: {first.message}"[:KEPT])
         except (aiosmtplib.SMTPException, OSError) as error:
-            return Answer(ok=False, problem=f"the mail server cannot be used: {error}")
+            return Answer(ok=False, problem=f"the mail server cannot be used: {distrust(error) or error}")
         # Some were taken: to send again would double those. Who was not is said.
         problem = f"not taken for {', '.join(sorted(refused))}" if refused else ""
         return Answer(ok=True, status=250, problem=problem, body=said[:KEPT])

@@ -7,9 +7,7 @@ import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 
-import certifi
 import httpcore
 import msgspec
 
@@ -22,8 +20,9 @@ from bridge.policy.delivery import Answer
 from bridge.webhooks import signing
 from bridge.webhooks.guard import Forbidden, GuardedNetwork, Rules, checked_url
 from bridge.webhooks.sealing import Seal, SealBroken
+from bridge.webhooks.trust import distrust
 
-__all__ = ["Poster", "body_of", "trust"]
+__all__ = ["Poster", "body_of"]
 
 PATIENCE = 15.0  # seconds for everything, from the first packet to the last octet read
 CONNECT = 10.0
@@ -44,16 +43,6 @@ def body_of(event: Event) -> str:
             "data": event.data,
         }
     ).decode()
-
-
-def trust(ca_file: Path | None) -> ssl.SSLContext:
-    """The system's certificate authorities, the bundled ones, and the operator's own. Raises `OSError`."""
-    context = ssl.create_default_context(cafile=certifi.where())
-    context.load_default_certs()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file is not None:
-        context.load_verify_locations(ca_file)
-    return context
 
 
 class Poster:
@@ -86,7 +75,7 @@ class Poster:
         except (Forbidden, SealBroken) as error:
             return Answer(ok=False, problem=str(error))
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError) as error:
-            return Answer(ok=False, problem=f"{type(error).__name__}: {error}")
+            return Answer(ok=False, problem=distrust(error) or f"{type(error).__name__}: {error}")
 
     async def _post(self, endpoint: Endpoint, event: Event) -> Answer:
         url = checked_url(endpoint.url, self._rules)

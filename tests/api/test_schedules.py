@@ -157,3 +157,24 @@ def test_a_binary_order_is_shown_as_it_was_given() -> None:
         assert made.json()["message"] == message
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"text": "x", "windows": ["mon-fri 9-18", "sat 10-12"], "on_quiet": "expire", "valid_for": 3600},
+        {"text": "x", "class": 0, "priority": -3, "policy": "urgent", "ordered": True, "reply_token": "A7"},
+        {"kind": "binary", "data": "AAEC", "udh": "05040b8423f0", "report": False},
+        {"text": "x", "encoding": "ucs2", "category": "transactional", "order_key": "k", "sender": "ACME", "ref": "r"},
+    ],
+)
+def test_the_message_that_is_shown_is_the_one_that_can_be_given(message: dict[str, Any]) -> None:
+    async def test(s: Service) -> None:
+        made = (await s.client.post("/v1/schedules", json={**WEEKDAYS, "message": message})).json()
+        assert made["message"] == message
+        path = f"/v1/schedules/{made['id']}"
+        again = await s.client.patch(path, json={"message": made["message"]})
+        assert again.status_code == 200, again.text
+        assert again.json()["message"] == message
+
+    run(test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -61,3 +62,66 @@ def test_mistakes_are_named_with_what_would_be_right(
     done = service.command("schedule", *arguments)
     assert (done.exit, done.out) == (status, "")
     assert says in done.err
+
+
+def shown(service: Service, id: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(service.command("schedule", "show", id, "-o", "json").out)
+    return found
+
+
+def test_edit_changes_what_is_given_and_nothing_else(service: Service) -> None:
+    id = added(service, "--name", "greeting", "--count", "5", "--ref", "r1", "--except", "2030-12-25")
+    before = shown(service, id)
+    done = service.command(
+        "schedule", "edit", id, "--rule", "every weekday at 07:30", "--text", "Hello", "--priority", "3"
+    )
+    assert done.exit == 0, done.err
+    assert "every weekday at 07:30" in done.out
+    after = shown(service, id)
+    assert after["message"] == {"text": "Hello", "ref": "r1", "priority": 3}
+    same = set(before) - {"rule", "message", "next", "updated_at"}
+    assert {name: after[name] for name in same} == {name: before[name] for name in same}
+
+
+def test_edit_takes_away_what_is_empty(service: Service) -> None:
+    more = ("--name", "greeting", "--count", "5", "--ref", "r1", "--except", "2030-12-25", "--end", "2035-01-01")
+    id = added(service, *more, "--grace", "2h", "--valid-for", "1h")
+    empty = [
+        word
+        for option in ("name", "count", "ref", "except", "end", "grace", "valid-for")
+        for word in (f"--{option}", "")
+    ]
+    done = service.command("schedule", "edit", id, *empty)
+    assert done.exit == 0, done.err
+    after = shown(service, id)
+    assert (after["name"], after["count"], after["except"], after["end"]) == (None, None, [], None)
+    assert (after["misfire_grace"], after["message"]) == (3600, {"text": "Good morning"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        ((), Exit.USAGE, "nothing to change"),
+        (("--count", "many"), Exit.USAGE, "'many' is no number"),
+        (("--count", "0"), Exit.DATA, "count"),
+        (("--end", "soon"), Exit.USAGE, "'soon' is no time"),
+        (("--rule", "0 0 31 2 *"), Exit.DATA, "never fires"),
+        (("--to", "abc"), Exit.DATA, "abc"),
+        (("--channel", "gsm9"), Exit.DATA, "gsm9"),
+    ],
+)
+def test_an_edit_that_cannot_be_leaves_it_as_it_was(
+    service: Service, arguments: tuple[str, ...], status: Exit, says: str
+) -> None:
+    id = added(service)
+    before = shown(service, id)
+    done = service.command("schedule", "edit", id, *arguments)
+    assert (done.exit, done.out) == (status, "")
+    assert says in done.err
+    assert shown(service, id) == before
+
+
+def test_an_edit_of_what_is_not_there(service: Service) -> None:
+    id = added(service)
+    service.command("schedule", "rm", id)
+    assert service.command("schedule", "edit", id, "--text", "x").exit == Exit.NO_INPUT
