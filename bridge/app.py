@@ -26,12 +26,14 @@ from bridge.config import Modem, Provider, Settings
 from bridge.config.hours import hours, timing
 from bridge.config.limits import limits
 from bridge.delivering import Delivery
+from bridge.endpoints import Endpoint
 from bridge.inbound.calls import Calls
 from bridge.inbound.optouts import OptOuts
 from bridge.inbound.programs import Programs
 from bridge.inbound.publish import Publisher
 from bridge.inbound.receive import Receiver
 from bridge.inbound.rules import RuleBook
+from bridge.metrics import ChannelFigures, Figures, WebhookFigures, render_metrics
 from bridge.model import ChannelSnapshot, Ids, Instant, Kind, show_id
 from bridge.opening import StateDirectoryError, open_database, windows
 from bridge.outbound import settle
@@ -53,11 +55,12 @@ from bridge.policy.prices import tariff
 from bridge.policy.timing import Timetable
 from bridge.schedule import Housekeeping
 from bridge.service_manager import notify, watchdog_within
-from bridge.store import StoreError
+from bridge.store import StoreError, View
 from bridge.store.sqlite import SqliteStore
-from bridge.telemetry import Figures, Telemetry, configure_logging, render_metrics
+from bridge.telemetry import Telemetry, configure_logging
 from bridge.timekeeping import Timekeeping, reason
 from bridge.watchdog import Watchdog, Watched
+from bridge.webhooks.outbox import Outbox
 from drivers import registry
 from drivers.contract import Account, Call, Reply, Takes
 from drivers.modems.settings import ModemSettings
@@ -85,6 +88,7 @@ class App:
         self.clock = clock
         self.timekeeping: Timekeeping  # set once the service runs, as the next
         self.recurring: Recurring
+        self.outbox: Outbox
         self.url = ""
         self.housekeeping: Housekeeping | None = None  # set once the service runs
         self.channels: dict[str, Channel] = {}
@@ -100,22 +104,43 @@ class App:
 
     async def metrics(self) -> bytes:
         now = self.clock.now()
-        counts, (due, later, oldest), doubts = await self.store.read(
-            lambda v: (v.counts(), v.queue_depth(now), v.open_doubts())
-        )
-        return render_metrics(
-            Figures(
+
+        def age(at: Instant | None) -> float:
+            """Seconds; of nothing, none."""
+            return 0.0 if at is None else max(0, now - at) / 1000
+
+        def look(view: View) -> Figures:
+            due, later, oldest = view.queue_depth(now)
+            return Figures(
                 version=__version__,
-                counts=counts,
+                counts=view.counts(),
                 due=due,
                 later=later,
-                oldest_due_seconds=0.0 if oldest is None else max(0, now - oldest) / 1000,
-                doubts=doubts,
+                oldest_due_seconds=age(oldest),
+                doubts=view.open_doubts(),
+                oldest_doubt_seconds=age(view.oldest_doubt()),
                 clock_trusted=self.clock.trusted,
                 clock_steps=self.timekeeping.steps,
-                channels=await self.snapshots(),
+                channels=channels,
+                webhooks=[webhook(view, endpoint) for endpoint in view.endpoints()],
             )
-        )
+
+        def webhook(view: View, endpoint: Endpoint) -> WebhookFigures:
+            waiting, dead = view.backlog(endpoint.id)
+            return WebhookFigures(
+                id=show_id("whk", endpoint.id),
+                enabled=endpoint.enabled,
+                waiting=waiting,
+                dead=dead,
+                oldest_seconds=age(view.oldest_waiting(endpoint.id)),
+                latency=self.outbox.latencies.get(endpoint.id),
+            )
+
+        channels = [
+            ChannelFigures(snapshot=await channel.snapshot(), latencies=channel.latencies, repairs=channel.repairs)
+            for channel in self.channels.values()
+        ]
+        return render_metrics(await self.store.read(look))
 
 
 @asynccontextmanager
@@ -249,6 +274,7 @@ async def running(
             app.channels[provider.id] = channel_for(provider.id, provider.driver, driver, shared)
 
         delivery = Delivery(settings, store, ids, now, telemetry)
+        app.outbox = delivery.outbox
         stack.push_async_callback(delivery.close)
         server = HttpServer(
             api.build(_parts(app, intake, schedules, dispatch, now, opt_outs, delivery)),

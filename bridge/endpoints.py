@@ -10,7 +10,9 @@ import msgspec
 from bridge.events import EventType
 from bridge.model import Instant
 
-__all__ = ["Delivery", "DeliveryState", "Endpoint", "EndpointKind", "Try", "by_type", "wants"]
+__all__ = ["BY_HAND", "Delivery", "DeliveryState", "Endpoint", "EndpointKind", "Try", "by_type", "wants"]
+
+BY_HAND = "switched off"  # the reason of an endpoint that a person switched off
 
 
 class EndpointKind(StrEnum):

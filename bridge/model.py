@@ -451,6 +451,7 @@ class ChannelSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     in_doubt: int = 0
     received: int = 0
     paused_until: Instant | None = None
+    probing: bool = False  # it was paused, and nothing has gone through since
     quota: tuple[Quota, ...] = ()
 
 

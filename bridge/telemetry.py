@@ -1,4 +1,4 @@
-"""What the service tells: log lines, metrics, and events for whoever listens in this process.
+"""What the service tells: log lines, and events for whoever listens in this process.
 
 An event is a name and fields. Numbers are masked and texts absent in logs; listeners (the demo, later the event stream)
 get the fields as they are.
@@ -9,22 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import msgspec
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
-from bridge.model import ChannelSnapshot, Instant, Status
-from drivers.contract import LinkState
+from bridge.model import Instant
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["Figures", "Occurrence", "Telemetry", "configure_logging", "masked", "render_metrics"]
+__all__ = ["Occurrence", "Telemetry", "configure_logging", "masked"]
 
 Field: TypeAlias = str | int | float | bool | None
 
@@ -114,84 +107,3 @@ def configure_logging(level: str) -> None:
     logger.handlers[:] = [handler]
     logger.setLevel(level.upper())
     logger.propagate = False
-
-
-# --- Metrics ----------------------------------------------------------------------------------------------------------
-
-
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What `/metrics` shows, gathered when asked."""
-
-    version: str
-    counts: dict[Status, int]
-    due: int
-    later: int
-    oldest_due_seconds: float
-    doubts: int
-    clock_trusted: bool = True
-    clock_steps: int = 0
-    channels: list[ChannelSnapshot]
-
-
-class _Collector(Collector):
-    def __init__(self, figures: Figures) -> None:
-        self._figures = figures
-
-    def collect(self) -> Iterable[Metric]:
-        f = self._figures
-        build = GaugeMetricFamily("gsmbridge_build_info", "The running version.", labels=["version"])
-        build.add_metric([f.version], 1)
-        yield build
-        messages = GaugeMetricFamily("gsmbridge_messages", "Messages in the store by status.", labels=["status"])
-        for status in Status:
-            messages.add_metric([status.value], f.counts.get(status, 0))
-        yield messages
-        yield GaugeMetricFamily("gsmbridge_queue_due", "Messages that wait and whose time has come.", f.due)
-        yield GaugeMetricFamily("gsmbridge_queue_later", "Messages whose time lies ahead.", f.later)
-        yield GaugeMetricFamily(
-            "gsmbridge_queue_oldest_due_seconds", "How long the oldest due message has waited.", f.oldest_due_seconds
-        )
-        yield GaugeMetricFamily(
-            "gsmbridge_doubts_open", "Attempts of which nobody knows whether they were sent.", f.doubts
-        )
-        yield GaugeMetricFamily(
-            "gsmbridge_clock_trusted",
-            "1 while the wall clock is believed; else deferred texts are held.",
-            f.clock_trusted,
-        )
-        yield CounterMetricFamily(
-            "gsmbridge_clock_steps", "Times the wall clock was set, since the start.", f.clock_steps
-        )
-        up = GaugeMetricFamily("gsmbridge_channel_up", "1 while the channel can send and receive.", labels=["channel"])
-        backlog = GaugeMetricFamily(
-            "gsmbridge_channel_backlog", "Messages assigned, not yet armed.", labels=["channel"]
-        )
-        signal = GaugeMetricFamily("gsmbridge_channel_signal_dbm", "Signal strength.", labels=["channel"])
-        used = GaugeMetricFamily("gsmbridge_channel_storage_used", "Texts in the modem's storage.", labels=["channel"])
-        size = GaugeMetricFamily("gsmbridge_channel_storage_size", "Places in the modem's storage.", labels=["channel"])
-        submissions = CounterMetricFamily(
-            "gsmbridge_channel_submissions", "Submissions since the start by outcome.", labels=["channel", "outcome"]
-        )
-        received = CounterMetricFamily(
-            "gsmbridge_channel_received", "Incoming PDUs since the start.", labels=["channel"]
-        )
-        for c in f.channels:
-            up.add_metric([c.id], 1 if c.health.state is LinkState.UP else 0)
-            backlog.add_metric([c.id], c.backlog)
-            if c.health.signal_dbm is not None:
-                signal.add_metric([c.id], c.health.signal_dbm)
-            if c.health.storage_used is not None and c.health.storage_size is not None:
-                used.add_metric([c.id], c.health.storage_used)
-                size.add_metric([c.id], c.health.storage_size)
-            submissions.add_metric([c.id, "accepted"], c.accepted)
-            submissions.add_metric([c.id, "refused"], c.refused)
-            submissions.add_metric([c.id, "in_doubt"], c.in_doubt)
-            received.add_metric([c.id], c.received)
-        yield from (up, backlog, signal, used, size, submissions, received)
-
-
-def render_metrics(figures: Figures) -> bytes:
-    """Prometheus text format."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(figures))
-    return generate_latest(registry)

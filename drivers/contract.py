@@ -289,6 +289,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: datetime | None = None  # service-centre time stamp, aware; None when broken
     note: str = ""  # why it could not be decoded, or what was odd
     indications: tuple[Indication, ...] = ()
+    waited: float | None = None  # seconds since the modem announced it; None: nobody did, it was found
     answers: str | None = None  # a provider's word for the message that it answers: its reference, or our attempt_id
 
 

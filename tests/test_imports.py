@@ -39,16 +39,17 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bridge.service_manager": (),
     "bridge.pulse": (),
     "bridge.watchdog": (),
-    "bridge.telemetry": ("bridge.model", "drivers.contract"),
+    "bridge.latency": (),
+    "bridge.metrics": ("bridge.latency", "bridge.model", "drivers.contract"),
+    "bridge.telemetry": ("bridge.model",),
     "bridge.policy": ("bridge.model", "drivers.contract", "drivers.gsm"),
     "bridge.store": (
         "bridge.clock", "bridge.endpoints", "bridge.events", "bridge.model", "bridge.policy.urgency", "bridge.states",
         "drivers.contract",
     ),
     "bridge.outbound": (
-        "bridge.clock", "bridge.events", "bridge.model", "bridge.policy", "bridge.pulse", "bridge.states",
-        "bridge.store",
-        "bridge.telemetry",
+        "bridge.clock", "bridge.events", "bridge.latency", "bridge.model", "bridge.policy", "bridge.pulse",
+        "bridge.states", "bridge.store", "bridge.telemetry",
         "drivers.contract", "drivers.gsm",
     ),
     "bridge.inbound": (
@@ -57,9 +58,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "drivers.gsm",
     ),
     "bridge.webhooks": (
-        "bridge.clock", "bridge.endpoints", "bridge.events", "bridge.model", "bridge.policy", "bridge.pulse",
-        "bridge.store",
-        "bridge.telemetry",
+        "bridge.clock", "bridge.endpoints", "bridge.events", "bridge.latency", "bridge.model", "bridge.policy",
+        "bridge.pulse", "bridge.store", "bridge.telemetry",
     ),
     "bridge.delivering": (
         "bridge.api", "bridge.config", "bridge.endpoints", "bridge.model", "bridge.store", "bridge.telemetry",
@@ -85,6 +85,7 @@ NAMES_CONCRETE = ("bridge.app", "bridge.cli", "bridge.opening", "bridge.store")
 PURE = (
     "bridge.endpoints",
     "bridge.events",
+    "bridge.latency",
     "bridge.model",
     "bridge.states",
     "bridge.policy",
@@ -154,6 +155,7 @@ CLOCK_OWNERS = frozenset({"datetime", "date", "time"})
 
 # Third-party libraries and the only places that may know them.
 ONLY_IN = {
+    "prometheus_client": ("bridge.metrics", "bridge.cli.watch"),
     "serial": ("drivers.modems.link",),
     "pyudev": ("drivers.modems.ports",),
     "gsmmodem": ("drivers.gsm",),

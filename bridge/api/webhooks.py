@@ -16,7 +16,7 @@ from bridge.api.problems import Refusal
 from bridge.api.query import CURSOR, LIMIT, Parameter, Query
 from bridge.api.routing import OPERATION, AnyRequest, PartsOf
 from bridge.api.shapes import Page, Time, shown_time
-from bridge.endpoints import Delivery, DeliveryState, Endpoint, EndpointKind, Try
+from bridge.endpoints import BY_HAND, Delivery, DeliveryState, Endpoint, EndpointKind, Try
 from bridge.events import EndpointData, Event, EventType
 from bridge.model import Scope, parse_id, show_id
 from bridge.store import Changes, View
@@ -258,7 +258,7 @@ async def patch_webhook(request: AnyRequest, parts: PartsOf) -> WebhookOut:
         if enabled and not present.enabled:
             new = msgspec.structs.replace(new, disabled_reason="")
         elif present.enabled and not enabled:
-            new = msgspec.structs.replace(new, disabled_reason="switched off")
+            new = msgspec.structs.replace(new, disabled_reason=BY_HAND)
             _tell_disabled(changes, new, now)
         changes.change_endpoint(new)
         return _out(changes, new)

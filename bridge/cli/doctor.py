@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,7 @@ from bridge.cli.options import ConfigOption, OutputOption
 from bridge.cli.output import Form
 
 if TYPE_CHECKING:
-    from bridge.config import Modem, Settings
+    from bridge.config import Settings
     from bridge.doctor import Account, Facts, Trouble
     from drivers.modems.checkup import Checkup
 
@@ -26,6 +27,7 @@ def doctor(
     ask: Annotated[
         bool, typer.Option("--ask/--no-ask", help="Ask the modems themselves while no service runs.")
     ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --output json.")] = False,
     config: ConfigOption = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
@@ -36,7 +38,7 @@ def doctor(
     from bridge.doctor import Severity, examine, worst
 
     findings = examine(gather(config, ask=ask))
-    if output is Form.JSON:
+    if as_json or output is Form.JSON:
         document({"worst": worst(findings).value, "findings": msgspec.to_builtins(findings)})
     else:
         mark = {Severity.ERROR: "ERROR", Severity.WARNING: "WARNING"}
@@ -56,9 +58,11 @@ def gather(config: Path | None, *, ask: bool = True) -> Facts:
     """All facts that can be had here and now."""
     from bridge import __version__
     from bridge.clock import has_battery, kernel_synchronised, wall
-    from bridge.config import Service, default_paths, default_state_dir
-    from bridge.doctor import Clock, Database, Facts
+    from bridge.config import Settings, default_paths, default_state_dir
+    from bridge.doctor import Clock, Database, Facts, Webhook
     from bridge.doctor.machine import Machine
+    from bridge.endpoints import BY_HAND
+    from bridge.model import show_id
     from bridge.opening import DATABASE
     from bridge.policy.clocks import BUILD
     from bridge.store.inspect import look
@@ -70,7 +74,8 @@ def gather(config: Path | None, *, ask: bool = True) -> Facts:
     there = os.access(path, os.R_OK)
     seen = look(path) if there else None
     source = config or next((p for p in default_paths() if p.exists()), None)
-    patterns = (settings.service if settings else Service()).ports
+    ours = settings or Settings()
+    patterns = (*(glob.escape(m.port) for m in ours.modems if "://" not in m.port), *ours.service.ports)
     facts = Facts(
         version=__version__,
         user=_user(),
@@ -85,9 +90,17 @@ def gather(config: Path | None, *, ask: bool = True) -> Facts:
             problem=seen.problem if seen else "",
             schema=seen.schema if seen else 0,
             newest=seen.newest if seen else 0,
-            dead=seen.dead if seen else 0,
-            waiting=seen.waiting if seen else 0,
-            oldest=seen.oldest if seen else None,
+        ),
+        webhooks=tuple(
+            Webhook(
+                id=show_id("whk", w.id),
+                enabled=w.enabled,
+                disabled="" if w.enabled or w.disabled_reason == BY_HAND else w.disabled_reason,
+                waiting=w.waiting,
+                oldest=w.oldest,
+                dead=w.dead,
+            )
+            for w in (seen.webhooks if seen else ())
         ),
         guard=machine.guard(directory / "pin-guard.json"),
         clock=Clock(now=wall(), build=BUILD, synchronised=kernel_synchronised(), battery=has_battery()),
@@ -101,7 +114,7 @@ def gather(config: Path | None, *, ask: bool = True) -> Facts:
     if facts.service == "stopped" and ask:
         import msgspec
 
-        facts = msgspec.structs.replace(facts, asked=_asked(settings.modems))
+        facts = msgspec.structs.replace(facts, asked=_asked(settings))
     return facts
 
 
@@ -170,24 +183,25 @@ def _account(service: Any, channel: dict[str, Any], channels: list[dict[str, Any
     )
 
 
-def _asked(modems: tuple[Modem, ...]) -> tuple[Checkup, ...]:
+def _asked(settings: Settings) -> tuple[Checkup, ...]:
     """One after the other: the ports of one modem disturb each other."""
     import asyncio
 
     from bridge.cli.progress import progress
-    from drivers.modems.checkup import check_up
+    from drivers.modems.checkup import check_up_modem
+    from drivers.modems.ports import Ports
 
-    wanted = [modem for modem in modems if modem.port]
+    modems = settings.modems
 
     async def ask() -> tuple[Checkup, ...]:
-        found = []
-        with progress("Asking modems", len(wanted)) as done:
-            for modem in wanted:
-                found.append(await check_up(modem.port, modem.id))
+        found, ports = [], Ports(patterns=settings.service.ports)
+        with progress("Asking modems", len(modems)) as done:
+            for m in modems:
+                found.append(await check_up_modem(m.id, ports, port=m.port, imei=m.imei or "", iccid=m.iccid or ""))
                 done(len(found))
         return tuple(found)
 
-    return asyncio.run(ask()) if wanted else ()
+    return asyncio.run(ask()) if modems else ()
 
 
 def _user() -> str:

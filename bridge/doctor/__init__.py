@@ -17,6 +17,7 @@ from bridge.doctor.facts import (
     ServiceState,
     State,
     Trouble,
+    Webhook,
 )
 from bridge.doctor.findings import Finding, Severity, worst
 
@@ -33,6 +34,7 @@ __all__ = [
     "Severity",
     "State",
     "Trouble",
+    "Webhook",
     "examine",
     "worst",
 ]

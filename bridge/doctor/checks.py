@@ -215,24 +215,34 @@ def database(facts: Facts) -> Iterator[Finding]:
 
 
 def webhooks(facts: Facts) -> Iterator[Finding]:
-    found, clock = facts.database, facts.clock
-    if found is None:
-        return
-    if found.dead:
-        yield Finding(
-            severity=WARNING,
-            check="webhooks",
-            what=f"{found.dead} events were given up: their receiver did not take them",
-            remedy="Mend the receiver, then replay them",
-        )
-    if found.oldest is not None and clock is not None and clock.now - found.oldest > LATE:
-        minutes = (clock.now - found.oldest) // 60_000
-        yield Finding(
-            severity=WARNING,
-            check="webhooks",
-            what=f"{found.waiting} events wait for their receivers, the oldest for {minutes} minutes",
-            remedy="See whether the receivers answer; nothing is lost meanwhile",
-        )
+    for one in facts.webhooks:
+        seen = f"gsmbridge webhook deliveries {one.id}"
+        if one.disabled:
+            yield Finding(
+                severity=WARNING,
+                check="webhooks",
+                what=f"nothing is sent there any more: {one.disabled}",
+                where=one.id,
+                remedy=f"If it is there again: gsmbridge webhook enable {one.id}; "
+                f"if it has gone for good: gsmbridge webhook rm {one.id}",
+            )
+        if one.dead:
+            yield Finding(
+                severity=WARNING,
+                check="webhooks",
+                what=f"{one.dead} events were given up: the receiver did not take them",
+                where=one.id,
+                remedy=f"See what it answered: {seen}; mend it, then: gsmbridge webhook replay {one.id} --all",
+            )
+        late = 0 if one.oldest is None or facts.clock is None else facts.clock.now - one.oldest
+        if late > LATE and one.enabled:
+            yield Finding(
+                severity=WARNING,
+                check="webhooks",
+                what=f"{one.waiting} events wait for the receiver, the oldest for {late // 60_000} minutes",
+                where=one.id,
+                remedy=f"See what it answers: {seen}; nothing is lost meanwhile",
+            )
 
 
 def clock(facts: Facts) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ import msgspec
 from bridge.config import Settings
 from drivers.modems.checkup import Checkup
 
-__all__ = ["Account", "Clock", "Database", "Facts", "Guard", "Port", "ServiceState", "State", "Trouble"]
+__all__ = ["Account", "Clock", "Database", "Facts", "Guard", "Port", "ServiceState", "State", "Trouble", "Webhook"]
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,9 +44,18 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
     schema: int = 0
     newest: int = 0
-    dead: int = 0  # webhook deliveries that were given up
+
+
+class Webhook(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint for events. `disabled`: why it went off; "" where it is on, or off by hand. `oldest`: when the oldest
+    event that waits for it happened."""
+
+    id: str
+    enabled: bool = True
+    disabled: str = ""
     waiting: int = 0
-    oldest: int | None = None  # when the oldest of those that wait happened
+    oldest: int | None = None
+    dead: int = 0  # events that were given up
 
 
 class Port(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +110,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings | None = None
     state: State | None = None
     database: Database | None = None
+    webhooks: tuple[Webhook, ...] = ()
     guard: Guard | None = None
     clock: Clock | None = None
     ports: tuple[Port, ...] = ()

@@ -167,7 +167,8 @@ def asked(facts: Facts) -> Iterator[Finding]:
         if not found:
             signal = f", {one.signal_dbm} dBm" if one.signal_dbm is not None else ""
             network = one.operator or one.registration or "no network told"
-            what = f"answers: {one.found.model or 'modem'}, {network}{signal}"
+            at = f" at {one.found.port}" if one.channel else ""
+            what = f"answers{at}: {one.found.model or 'modem'}, {network}{signal}"
             yield Finding(severity=OK, check="modem", what=what, where=where)
 
 

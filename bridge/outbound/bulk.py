@@ -59,7 +59,9 @@ class BulkChannel(Channel):
             self.busy = True
             started = monotonic()
             outcomes = await self._submit(armed)
-            self._learn(outcomes, (monotonic() - started) / len(armed))
+            took = monotonic() - started
+            self.latencies.submission.observe(took, len(armed))  # each has waited for the whole call
+            self._learn(outcomes, took / len(armed))
             armed = await self._settle_all(armed, outcomes)
 
     def _next_jobs(self) -> list[Job]:
@@ -142,7 +144,7 @@ class BulkChannel(Channel):
             receipt, error = (outcome, None) if isinstance(outcome, Receipt) else (None, outcome)
             self._tell.ended(one.job.message, one.attempt, receipt, error, last=True)
         for taken in filter(None, reported):
-            self._tell.reported(taken)
+            self._reported(taken)
         if any(isinstance(o, MaybeSent) for o in outcomes):
             self._bridge.wake_doubts()
         if any(isinstance(o, SubmitError) for o in outcomes):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from random import Random
@@ -18,6 +18,7 @@ from typing import TypeVar
 import msgspec
 
 from bridge.events import EventType
+from bridge.latency import ChannelLatencies
 from bridge.model import Attempt, ChannelSnapshot, Ids, Instant, Message, Quota, Status, route_queue
 from bridge.outbound import reports, settle
 from bridge.outbound.holds import Holds
@@ -43,6 +44,7 @@ from drivers.contract import (
     Receipt,
     Refused,
     Repair,
+    RepairState,
     StatusReport,
     Submission,
     SubmitError,
@@ -117,6 +119,8 @@ class Channel:
         self.meter = bridge.meters.get(id)  # None: no limits
         self._refill: asyncio.TimerHandle | None = None
         self._counts = {"accepted": 0, "refused": 0, "in_doubt": 0, "received": 0}
+        self.latencies = ChannelLatencies()
+        self.repairs: Counter[tuple[str, RepairState]] = Counter()  # steps since the start, by rung and result
 
     # --- For the dispatcher -------------------------------------------------------------------------------------------
 
@@ -174,6 +178,7 @@ class Channel:
             busy=self.busy,
             backlog=len(self.backlog),
             paused_until=self.paused_until,
+            probing=self._probing,
             quota=() if self.meter is None else await self._bridge.store.read(self._quota),
             **self._counts,
         )
@@ -247,13 +252,19 @@ class Channel:
                 # What we cannot explain may have been sent (rule 3 of the contract).
                 log.exception("submit_failed channel=%s", self.id)
                 error = MaybeSent(f"the driver failed: {failure}", code="driver_failed", cause=Cause.DOUBT)
+            took = monotonic() - started
+            self.latencies.submission.observe(took)
             if receipt is not None:
-                self._pace += (monotonic() - started - self._pace) * 0.2
+                self._pace += (took - self._pace) * 0.2
             armed = await self._settle(armed, receipt, error)
 
     def _submission(self, armed: Armed) -> Submission:
-        part = None if armed.attempt.part == WHOLE else armed.job.parts[armed.attempt.part - 1]
-        return submission(armed.job.message, part, armed.attempt.id, self._bridge.now(), armed.attempt.sim)
+        """Asked for right before it goes on the wire: here the waiting ends."""
+        job, attempt, now = armed.job, armed.attempt, self._bridge.now()
+        if attempt.part <= 1 and not job.earlier:
+            self.latencies.wait.observe((now - job.message.due_at) / 1000)
+        part = None if attempt.part == WHOLE else job.parts[attempt.part - 1]
+        return submission(job.message, part, attempt.id, now, attempt.sim)
 
     def _arm(self, job: Job, changes: Changes) -> Armed | None:
         """Permission to put the next part on the wire, on disk. None: cancelled or expired meanwhile, changed since it
@@ -380,7 +391,7 @@ class Channel:
             self.backlog.appendleft(following)
         self._tell.ended(message, attempt, receipt, error, last=not more_parts)
         if taken is not None:
-            self._tell.reported(taken)
+            self._reported(taken)
         if error is not None:
             self._bridge.wake_dispatch()
             if isinstance(error, MaybeSent):
@@ -496,7 +507,10 @@ class Channel:
         match event:
             case Incoming():
                 self._counts["received"] += 1
+                started = monotonic()
                 await self._bridge.receive(self.id, event)
+                if event.waited is not None:
+                    self.latencies.inbound.observe(event.waited + monotonic() - started)
             case MissedCall():
                 await self._bridge.called(self.id, event)
             case StatusReport():
@@ -506,6 +520,7 @@ class Channel:
             case LinkChange():
                 await self._link(event)
             case Repair():
+                self.repairs[event.rung, event.state] += 1
                 self._tell.repair(event)
                 await self._emit(self._tell.repair_events(event))
 
@@ -525,8 +540,13 @@ class Channel:
         taken = await self._bridge.store.write(
             lambda c: reports.take_report(c, self.id, report, now, id, others=others)
         )
-        self._tell.reported(taken)
+        self._reported(taken)
         self._bridge.wake_dispatch()
+
+    def _reported(self, taken: reports.Taken) -> None:
+        if taken.took is not None:
+            self.latencies.delivery.observe(taken.took / 1000)
+        self._tell.reported(taken)
 
     async def _late(self, late: LateResult) -> None:
         now = self._bridge.now()

@@ -39,6 +39,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     status: Status | None = None
     fate: Fate | None = None
     repeat: bool = False
+    took: int | None = None  # milliseconds from the acceptance to the first report of a delivery
 
 
 Others = Callable[[str, Message], frozenset[str]]  # channels beside this one that could send the message now
@@ -230,7 +231,13 @@ def _apply(changes: Changes, attempt: Attempt, row: Report, now: Instant, others
     )
     if fate not in FAILURES or not _sent_elsewhere(changes, attempt, row, now, others):
         _roll_up(changes, attempt.message, now)
-    return Taken(message=attempt.message, attempt=attempt.id, fate=fate, status=_status(changes, attempt.message))
+    return Taken(
+        message=attempt.message,
+        attempt=attempt.id,
+        fate=fate,
+        status=_status(changes, attempt.message),
+        took=now - attempt.ended_at if fate is Fate.DELIVERED and attempt.ended_at is not None else None,
+    )
 
 
 def _sent_elsewhere(changes: Changes, attempt: Attempt, row: Report, now: Instant, others: Others) -> bool:

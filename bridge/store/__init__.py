@@ -112,6 +112,8 @@ class View(Protocol):
         """Messages due, messages waiting for a later time, and the due time of the oldest due one."""
 
     def open_doubts(self) -> int: ...
+    def oldest_doubt(self) -> Instant | None:
+        """Since when the oldest open doubt is one."""
 
     def queues(self) -> list[str]:
         """The names of the queues in which anything waits. One index step each."""
@@ -253,6 +255,9 @@ class View(Protocol):
 
     def backlog(self, endpoint: int) -> tuple[int, int]:
         """How much waits, and how many dead letters there are."""
+
+    def oldest_waiting(self, endpoint: int) -> Instant | None:
+        """When the oldest event that this endpoint has not got happened. Dead letters wait no more."""
 
     def keys(self) -> list[ApiKey]: ...
     def key_by_digest(self, digest: bytes) -> ApiKey | None: ...

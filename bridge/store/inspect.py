@@ -11,20 +11,29 @@ from bridge.store.connect import explain, reader
 from bridge.store.migrate import steps, version
 from bridge.store.queries import load
 
-__all__ = ["Look", "look"]
+__all__ = ["Look", "LookedAtEndpoint", "look"]
 
 _QUERIES = load("inspect")
 
 
+class LookedAtEndpoint(msgspec.Struct, frozen=True):
+    """`oldest`: when the oldest event that waits for it happened. `dead`: events that were given up."""
+
+    id: int
+    enabled: bool
+    disabled_reason: str
+    waiting: int
+    oldest: int | None
+    dead: int
+
+
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """`problem`: a sentence, "" for a sound one. `oldest`: when the oldest waiting event happened."""
+    """`problem`: a sentence, "" for a sound one."""
 
     problem: str = ""
     schema: int = 0
     newest: int = 0
-    dead: int = 0
-    waiting: int = 0
-    oldest: int | None = None
+    webhooks: tuple[LookedAtEndpoint, ...] = ()
 
 
 def look(path: Path) -> Look:
@@ -36,12 +45,11 @@ def look(path: Path) -> Look:
             if said != "ok":
                 return Look(problem=f"the database is damaged: {said}", newest=newest)
             schema = version(connection)
-            dead = waiting = 0
-            oldest = None
+            rows = []
             if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'deliveries'").fetchone():
-                (dead,) = connection.execute(_QUERIES["dead"]).fetchone()
-                waiting, oldest = connection.execute(_QUERIES["waiting"]).fetchone()
-            return Look(schema=schema, newest=newest, dead=dead, waiting=waiting, oldest=oldest)
+                rows = connection.execute(_QUERIES["endpoints"]).fetchall()
+            webhooks = tuple(LookedAtEndpoint(id, bool(enabled), *rest) for id, enabled, *rest in rows)
+            return Look(schema=schema, newest=newest, webhooks=webhooks)
         finally:
             connection.close()
     except sqlite3.Error as error:

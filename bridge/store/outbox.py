@@ -67,6 +67,10 @@ class OutboxView(Statements):
         wanted = {"endpoint": endpoint}
         return self._value(OUTBOX["waiting_of"], wanted), self._value(OUTBOX["dead_of"], wanted)
 
+    def oldest_waiting(self, endpoint: int) -> Instant | None:
+        at: Instant | None = self._value(OUTBOX["oldest_waiting"], {"endpoint": endpoint})
+        return at
+
 
 class OutboxChanges(OutboxView):
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], Instant]) -> None:

@@ -138,6 +138,10 @@ class SqlView(AffinityView, UsageView, OutboxView, ScheduleView, TalkView):
     def open_doubts(self) -> int:
         return int(self._value(ATTEMPTS["open_doubts"], {}))
 
+    def oldest_doubt(self) -> Instant | None:
+        at: Instant | None = self._value(ATTEMPTS["oldest_doubt"], {})
+        return at
+
     def next_deadline(self) -> Instant | None:
         deadline: Instant | None = self._value(ATTEMPTS["next_deadline"], {})
         return deadline

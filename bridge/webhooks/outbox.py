@@ -19,6 +19,7 @@ import msgspec
 
 from bridge.endpoints import Delivery, DeliveryState, Endpoint, EndpointKind, Try
 from bridge.events import EndpointData, Event, EventType
+from bridge.latency import Histogram, delivery_to_endpoint
 from bridge.model import Ids, Instant, show_id
 from bridge.policy import delivery as policy
 from bridge.policy.delivery import Answer
@@ -71,6 +72,7 @@ class Outbox:
         delays: tuple[int, ...] = policy.DELAYS,
     ) -> None:
         self._context = Context(store=store, ids=ids, now=now, rng=rng, telemetry=telemetry, delays=delays, sinks=sinks)
+        self.latencies: dict[int, Histogram] = {}  # by endpoint, from the event until it was taken
         self._couriers: dict[int, _Courier] = {}
         self._touched: set[int] = set()
         self._work = asyncio.Event()
@@ -92,7 +94,8 @@ class Outbox:
                 for id in touched:
                     courier = self._couriers.get(id)
                     if courier is None:
-                        courier = self._couriers[id] = _Courier(id, self._context)
+                        self.latencies[id] = delivery_to_endpoint()
+                        courier = self._couriers[id] = _Courier(id, self._context, self.latencies[id])
                         tasks.create_task(courier.run(), name=f"courier-{id}")
                     courier.wake()
                 if not self._touched:
@@ -118,10 +121,11 @@ class Outbox:
 class _Courier:
     """One endpoint's deliveries."""
 
-    def __init__(self, id: int, context: Context) -> None:
+    def __init__(self, id: int, context: Context, latency: Histogram) -> None:
         self.watched: dict[int, asyncio.Future[Tried]] = {}
         self._id = id
         self._context = context
+        self._latency = latency
         self._endpoint: Endpoint | None = None
         self._ready: deque[tuple[Delivery, Event]] = deque()
         self._flying: set[int] = set()
@@ -230,6 +234,7 @@ class _Courier:
         match decision:
             case policy.Delivered():
                 state = DeliveryState.DELIVERED
+                self._latency.observe((now - event.at) / 1000)
             case policy.GiveUp():
                 state = DeliveryState.DEAD
             case policy.Again(at=next_at, pause=pause):

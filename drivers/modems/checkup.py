@@ -6,14 +6,15 @@ from __future__ import annotations
 import msgspec
 
 from drivers.modems import commands, replies
-from drivers.modems.discovery import Found, Opener, probe
+from drivers.modems.discovery import Found, Opener, is_wanted, probe
 from drivers.modems.events import Answer
 from drivers.modems.facts import Facts, learn
 from drivers.modems.line import Line, NoAnswer
 from drivers.modems.link import open_link
+from drivers.modems.ports import Ports
 from drivers.modems.settings import Timing
 
-__all__ = ["Checkup", "check_up"]
+__all__ = ["Checkup", "check_up", "check_up_modem"]
 
 _QUESTIONS = ("AT+CREG?", "AT+CEREG?", "AT+CSQ", "AT+COPS?", "AT+CSCA?", "AT+CPMS?")
 _TIMING = Timing(alive_tries=2, alive=2.0)
@@ -73,6 +74,29 @@ async def check_up(port: str, channel: str = "", *, opener: Opener = open_link) 
         used=facts.used if facts.used >= 0 else None,
         size=facts.size if facts.size >= 0 else None,
     )
+
+
+async def check_up_modem(
+    channel: str, ports: Ports, *, port: str = "", imei: str = "", iccid: str = "", opener: Opener = open_link
+) -> Checkup:
+    """The modem of a channel, wherever it is: at its port, or, where `imei` or `iccid` says which one it is, at any
+    other. What is wrong at its port is told when it is nowhere else."""
+    there = await check_up(port, channel, opener=opener) if port else None
+    if there is not None and (not (imei or iccid) or is_wanted(there.found, imei, iccid)):
+        return there
+    elsewhere = await ports.find(imei=imei, iccid=iccid, skip=port)
+    if elsewhere is not None:
+        return await check_up(elsewhere, channel, opener=opener)
+    wanted = f"modem {imei}" if imei else f"modem with SIM {iccid}"
+    if there is None:
+        code, problem = "port_missing", f"The {wanted} is on no port. Is it plugged in and powered?"
+    elif there.found.code:
+        code, problem = there.found.code, f"{there.found.problem} The {wanted} is on no other port."
+    else:
+        code = "wrong_modem" if imei else "wrong_sim"
+        which = there.found.imei if imei else there.found.iccid or "without a SIM that can be read"
+        problem = f"{port} is the {'modem' if imei else 'modem with SIM'} {which}. The {wanted} is on no other port."
+    return Checkup(found=Found(port=port, code=code, problem=problem), channel=channel)
 
 
 _NO_SIM = frozenset({10, 13, 310, 313})  # SIM not inserted, SIM failure (27.007 §9.2, 27.005 §3.2.5)

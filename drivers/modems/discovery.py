@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from drivers.modems import replies
 from drivers.modems.facts import Facts
 from drivers.modems.line import Line, LineDown
 from drivers.modems.link import Link, LinkError, open_link
@@ -16,7 +17,7 @@ from drivers.modems.profile import ProfileError
 from drivers.modems.settings import ModemSettings, Timing
 from drivers.modems.startup import Startup
 
-__all__ = ["PATTERNS", "Found", "Opener", "candidates", "probe"]
+__all__ = ["PATTERNS", "Found", "Opener", "candidates", "is_wanted", "probe"]
 
 PATTERNS = ("/dev/serial/by-path/*", "/dev/serial/by-id/*", "/dev/ttyUSB*", "/dev/ttyACM*")
 _QUICK = Timing(alive_tries=2, alive=2.0)  # two seconds a port, twice: many ports are none
@@ -85,6 +86,14 @@ async def probe(
         firmware=facts.firmware,
         profile=facts.profile.name,
     )
+
+
+def is_wanted(found: Found, imei: str, iccid: str) -> bool:
+    """It is this modem, or, without `imei`, the one with this SIM. The last digit of an IMEI is a check digit that some
+    leave out."""
+    if imei:
+        return found.imei[:14] == imei[:14]
+    return bool(iccid) and replies.same_iccid(found.iccid, iccid)
 
 
 def _device(port: str) -> str:

@@ -51,6 +51,7 @@ class _Kept(msgspec.Struct):
 
 class _Announced(msgspec.Struct):
     report: bool
+    at: float
     due: float
     tries: int = 0
 
@@ -96,7 +97,8 @@ class Inbox:
         if notice.index < 0 or self._main == "MT":  # full (Huawei); MT numbers its slots in its own way
             self.scan_soon()
         elif len(self._announced) < MAX_SLOTS:
-            self._announced[name, notice.index] = _Announced(report=notice.report, due=self._monotonic())
+            now = self._monotonic()
+            self._announced[name, notice.index] = _Announced(report=notice.report, at=now, due=now)
         else:
             self.scan_soon()
 
@@ -152,7 +154,8 @@ class Inbox:
         await self._select(self._main)
 
     async def _take_direct(self, item: _Direct) -> None:
-        event = incoming_event(item.pdu, sim=self._sim, session=self._session)
+        waited = self._monotonic() - item.arrived
+        event = incoming_event(item.pdu, sim=self._sim, session=self._session, waited=waited)
         if event is not None and not await self._offer(event):
             item.due = self._monotonic() + self._timing.sink_retry
             self._direct.rotate(-1)
@@ -194,7 +197,7 @@ class Inbox:
         self._announced.pop(slot, None)
         entry = await self._read(name, index)
         if entry is not None:
-            await self._process(name, [entry])
+            await self._process(name, [entry], announced_at=item.at)
             return
         if item.report and name != "SR" and "SR" in self._facts.storages:
             if item.tries == 0 and await self._found_in_sr(index):
@@ -203,7 +206,8 @@ class Inbox:
             return  # the notification named the wrong storage
         if item.tries < len(self._timing.reread):  # announced before it can be read
             due = self._monotonic() + self._timing.reread[item.tries]
-            self._announced.setdefault(slot, _Announced(report=item.report, due=due, tries=item.tries + 1))
+            again = msgspec.structs.replace(item, due=due, tries=item.tries + 1)
+            self._announced.setdefault(slot, again)
         else:
             self._odd("announced_not_found")
             self.scan_soon(everything=True)
@@ -261,7 +265,9 @@ class Inbox:
                 count += await self._process(name, [entry])
         return count
 
-    async def _process(self, name: str, found: list[Entry], *, delete: bool = True) -> int:
+    async def _process(
+        self, name: str, found: list[Entry], *, delete: bool = True, announced_at: float | None = None
+    ) -> int:
         """Offer and delete. Returns how many messages the bridge now has of those found."""
         marks = [fingerprint(self._sim, entry.pdu) for entry in found]
         done = 0
@@ -287,6 +293,7 @@ class Inbox:
                 slot=_slot_name(name, entry.index),
                 twins=twins,
                 stat=entry.stat,
+                waited=None if announced_at is None else self._monotonic() - announced_at,
             )
             if event is None:
                 continue

@@ -21,9 +21,17 @@ def fingerprint(sim: str, pdu: str) -> str:
 
 
 def incoming_event(
-    pdu: str, *, sim: str, session: str = "", slot: str | None = None, twins: tuple[str, ...] = (), stat: int = -1
+    pdu: str,
+    *,
+    sim: str,
+    session: str = "",
+    slot: str | None = None,
+    twins: tuple[str, ...] = (),
+    stat: int = -1,
+    waited: float | None = None,
 ) -> Incoming | StatusReport | None:
-    """The event for a PDU; None for a stored SUBMIT, which is not ours to publish."""
+    """The event for a PDU; None for a stored SUBMIT, which is not ours to publish. `waited`: seconds since the modem
+    announced it."""
     mark = fingerprint(sim, pdu)
     try:
         decoded = decode(pdu)
@@ -39,6 +47,7 @@ def incoming_event(
             session=session,
             kind=IncomingKind.UNDECODABLE,
             note=str(error),
+            waited=waited,
         )
     if isinstance(decoded, Report):
         return StatusReport(
@@ -78,6 +87,7 @@ def incoming_event(
         sent_at=decoded.sent_at,
         note="; ".join(decoded.notes),
         indications=_indications(decoded),
+        waited=waited,
     )
 
 

@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from drivers.modems import discovery, replies
-from drivers.modems.discovery import Found
+from drivers.modems import discovery
+from drivers.modems.discovery import Found, is_wanted
 from drivers.modems.link import Link, open_link
 from drivers.modems.settings import ModemSettings
 from drivers.modems.usb import UsbPort, UsbTree
@@ -108,7 +108,7 @@ class Ports:
                 found = found or await self._ask(port)
                 if found.code:
                     continue
-                if _is_wanted(found, imei, iccid):
+                if is_wanted(found, imei, iccid):
                     return port
                 if usb is not None and found.imei:
                     others.add(usb.path)
@@ -224,9 +224,3 @@ def _identity(port: str) -> tuple[object, ...]:
     except OSError:
         return (device,)
     return (device, status.st_ino, status.st_rdev, status.st_ctime_ns)
-
-
-def _is_wanted(found: Found, imei: str, iccid: str) -> bool:
-    if imei:
-        return found.imei[:14] == imei[:14]
-    return bool(iccid) and replies.same_iccid(found.iccid, iccid)

@@ -42,6 +42,9 @@ SELECT {attempt} FROM attempts WHERE message = :message ORDER BY id;
 -- name: open_doubts
 SELECT count(*) FROM attempts WHERE state = 'in_doubt' AND state IN ('armed', 'in_doubt');
 
+-- name: oldest_doubt
+SELECT min(coalesce(ended_at, armed_at)) FROM attempts WHERE state = 'in_doubt' AND state IN ('armed', 'in_doubt');
+
 -- name: next_deadline
 -- The state is named twice: equal to one value, and as the partial index has it.
 SELECT min(deadline)

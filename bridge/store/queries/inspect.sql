@@ -1,8 +1,12 @@
 -- What is asked of the database from outside.
 
--- name: dead
-SELECT count(*) FROM deliveries WHERE state = 'dead';
-
--- name: waiting
-SELECT count(*), min(outbox.at) FROM deliveries JOIN outbox ON outbox.id = deliveries.event
-WHERE deliveries.state = 'waiting';
+-- name: endpoints
+SELECT
+    e.id,
+    e.enabled,
+    e.disabled_reason,
+    (SELECT count(*) FROM deliveries WHERE endpoint = e.id AND state = 'waiting'),
+    (SELECT at FROM outbox WHERE id = (SELECT min(event) FROM deliveries WHERE endpoint = e.id AND state = 'waiting')),
+    (SELECT count(*) FROM deliveries WHERE endpoint = e.id AND state = 'dead')
+FROM endpoints AS e
+ORDER BY e.id;

@@ -89,6 +89,10 @@ SELECT count(*) FROM deliveries WHERE endpoint = :endpoint AND state = 'waiting'
 -- name: dead_of
 SELECT count(*) FROM deliveries WHERE endpoint = :endpoint AND state = 'dead';
 
+-- name: oldest_waiting
+SELECT at FROM outbox
+WHERE id = (SELECT min(event) FROM deliveries WHERE endpoint = :endpoint AND state = 'waiting');
+
 -- name: end_try
 UPDATE deliveries SET state = ?, next_at = ?, tries = ? WHERE endpoint = ? AND event = ?;
 
