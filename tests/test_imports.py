@@ -111,6 +111,7 @@ PURE = (
     "drivers.modems.repair",
     "drivers.modems.replies",
     "drivers.modems.ringing",
+    "drivers.modems.ussd",
 )
 PURE_WITH_FILES = ("drivers.modems.profiles",)  # its __init__ lists the folder and imports what is in it
 IMPURE_MODULES = frozenset(

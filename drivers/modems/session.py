@@ -29,6 +29,7 @@ from drivers.modems.ringing import Ringing
 from drivers.modems.settings import ModemSettings
 from drivers.modems.startup import Startup, StartupError
 from drivers.modems.teller import Teller
+from drivers.modems.ussd_session import UssdSession
 
 __all__ = ["Session"]
 
@@ -84,6 +85,9 @@ class Session:
         self._late: list[LateResult | MissedCall] = []
         self._usable_from = 0.0
         self.line = Line(link, timing=settings.timing, monotonic=monotonic, on_event=self._heard, trace=trace)
+        self.ussd = UssdSession(
+            self.line, timing=settings.timing, monotonic=monotonic, wake=self._wake.set, odd=teller.count
+        )
 
     async def run(self) -> None:
         """Raises `LineDown`, or `StartupError` when this is another modem's port."""
@@ -113,6 +117,7 @@ class Session:
                 finally:
                     self.ready = False
                     self.inbox = None
+                    self.ussd.lost("The modem restarted, or was lost, in the middle of the session.")
         finally:
             self.line.close()
 
@@ -206,6 +211,7 @@ class Session:
                 health_due,
                 inbox.next_due(),
                 self._ringing.next_due(),
+                self.ussd.next_due(),
                 now + self._timing.sink_retry if self._late else health_due,
             )
             if self._without_network is not None and now < self._without_network + UNREGISTERED_FOR < due:
@@ -274,6 +280,7 @@ class Session:
             await self._quietly("ATE0")
         self._echo = False
         await self._calls(facts)
+        await self.ussd.work()
         if inbox.lying_reports:
             inbox.lying_reports = False
             self._startup.no_stored_reports = True
@@ -394,6 +401,8 @@ class Session:
             case Notification.FULL:
                 self._full = True
                 self.scan_soon(everything=True)
+            case Notification.USSD:
+                self.ussd.heard(line)
             case Notification.CALL:
                 self._ringing.heard(line, self._monotonic())
             case Notification.CALL_OVER:
