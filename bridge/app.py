@@ -59,7 +59,7 @@ from bridge.telemetry import Figures, Telemetry, configure_logging, render_metri
 from bridge.timekeeping import Timekeeping, reason
 from bridge.watchdog import Watchdog, Watched
 from drivers import registry
-from drivers.contract import Account, Call, Reply, Takes
+from drivers.contract import Account, Call, Reply, Takes, Ussd
 from drivers.modems.settings import ModemSettings
 
 __all__ = ["App", "run", "running"]
@@ -519,6 +519,10 @@ def _parts(
         channel = app.channels.get(id)
         return cast(Account, channel.driver) if channel is not None and channel.takes is Takes.MESSAGE else None
 
+    def ussd(id: str) -> Ussd | None:
+        channel = app.channels.get(id)
+        return channel.driver if channel is not None and isinstance(channel.driver, Ussd) else None
+
     secrets_of = {p.id: p.callback_secret for p in app.settings.providers}
 
     async def called(id: str, secret: str, call: Call) -> Reply:
@@ -547,6 +551,7 @@ def _parts(
 
     return Parts(
         account=account,
+        ussd=ussd,
         called=called,
         route=route,
         line=app.line,
