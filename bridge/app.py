@@ -7,6 +7,7 @@ import gc
 import hmac
 import logging
 import os
+import re
 import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -26,6 +27,7 @@ from bridge.config import Modem, Provider, Settings
 from bridge.config.hours import hours, timing
 from bridge.config.limits import limits
 from bridge.delivering import Delivery
+from bridge.health.balances import Balances, Wanted
 from bridge.inbound.calls import Calls
 from bridge.inbound.optouts import OptOuts
 from bridge.inbound.programs import Programs
@@ -48,6 +50,7 @@ from bridge.outbound.recurring import Recurring
 from bridge.outbound.schedules import Schedules
 from bridge.policy import clocks, inbound_rules, routing
 from bridge.policy.admission import MODEM_KINDS, Defaults, Order, admit
+from bridge.policy.balance import ANY_AMOUNT, parse_pattern
 from bridge.policy.gate import Gate
 from bridge.policy.prices import tariff
 from bridge.policy.timing import Timetable
@@ -85,6 +88,7 @@ class App:
         self.clock = clock
         self.timekeeping: Timekeeping  # set once the service runs, as the next
         self.recurring: Recurring
+        self.balances: Balances
         self.url = ""
         self.housekeeping: Housekeeping | None = None  # set once the service runs
         self.channels: dict[str, Channel] = {}
@@ -96,7 +100,10 @@ class App:
         return now if now in self.channels else None
 
     async def snapshots(self) -> list[ChannelSnapshot]:
-        return [await channel.snapshot() for channel in self.channels.values()]
+        return [
+            msgspec.structs.replace(await channel.snapshot(), left=self.balances.of(channel.id))
+            for channel in self.channels.values()
+        ]
 
     async def metrics(self) -> bytes:
         now = self.clock.now()
@@ -152,6 +159,8 @@ async def running(
         defaults = _defaults(settings)
         holds = Holds(defaults.timetable)
         tariffs = {id: tariff(prices) for id, prices in _prices(settings) if prices}
+        balances = app.balances = Balances(store, app.channels, _balances(settings), now, telemetry)
+        await balances.load()
         dispatch = Dispatch(
             store,
             app.channels,
@@ -219,6 +228,7 @@ async def running(
             sticks=dispatch.sticks,
             meters=_meters(settings, now),
             rng=Random(secrets.randbits(128)),  # noqa: S311 - when to probe is no secret
+            linked=balances.wake,
         )
         environment = registry.Environment(
             state_dir=settings.service.state_dir,
@@ -263,6 +273,7 @@ async def running(
         tasks.start(look_ups.run(), "look-ups")
         tasks.start(programs.run(), "programs")
         tasks.start(delivery.outbox.run(), "outbox")
+        tasks.start(balances.run(), "balances")
         tasks.start(_end_with(store), "store")
         housekeeping = Housekeeping(
             store,
@@ -460,6 +471,20 @@ def _meters(settings: Settings, now: Callable[[], Instant]) -> dict[str, Meter]:
     zone = settings.timing.zone or machine_zone()
     channels: tuple[Modem | Provider, ...] = (*settings.modems, *settings.providers)
     return {c.id: Meter(c.id, found, now) for c in channels if (found := limits(c, zone)) is not None}
+
+
+def _balances(settings: Settings) -> dict[str, Wanted]:
+    return {
+        m.id: Wanted(
+            code=m.balance_ussd,
+            pattern=parse_pattern(m.balance_pattern) if m.balance_pattern else re.compile(ANY_AMOUNT),
+            every=int(m.balance_every * 1000),
+            low=m.balance_low,
+            currency=m.balance_currency or "",
+        )
+        for m in settings.modems
+        if m.balance_ussd
+    }
 
 
 def _inbound_rules(settings: Settings) -> inbound_rules.Rules:

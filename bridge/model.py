@@ -10,6 +10,7 @@ always lands at the end of its table. Outside they are shown with a prefix: `msg
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from enum import StrEnum
 from random import Random
 
@@ -436,6 +437,17 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     resets_at: Instant
 
 
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left on a SIM, as its network said last. `amount` None: not known yet. `problem`: why the last question
+    brought nothing."""
+
+    amount: Decimal | None = None
+    currency: str = ""
+    at: Instant | None = None
+    low: bool = False
+    problem: str = ""
+
+
 class ChannelSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A channel as people see it: what the driver knows of itself, and what the bridge does with it."""
 
@@ -452,6 +464,7 @@ class ChannelSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     received: int = 0
     paused_until: Instant | None = None
     quota: tuple[Quota, ...] = ()
+    left: Left | None = None  # None: nobody wants to know
 
 
 class Idempotency(msgspec.Struct, frozen=True, kw_only=True):

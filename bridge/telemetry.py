@@ -175,6 +175,12 @@ class _Collector(Collector):
         received = CounterMetricFamily(
             "gsmbridge_channel_received", "Incoming PDUs since the start.", labels=["channel"]
         )
+        left = GaugeMetricFamily(
+            "gsmbridge_channel_balance", "What was left on the SIM, when last asked.", labels=["channel", "currency"]
+        )
+        asked = GaugeMetricFamily(
+            "gsmbridge_channel_balance_timestamp_seconds", "When the SIM's network said so.", labels=["channel"]
+        )
         for c in f.channels:
             up.add_metric([c.id], 1 if c.health.state is LinkState.UP else 0)
             backlog.add_metric([c.id], c.backlog)
@@ -187,7 +193,10 @@ class _Collector(Collector):
             submissions.add_metric([c.id, "refused"], c.refused)
             submissions.add_metric([c.id, "in_doubt"], c.in_doubt)
             received.add_metric([c.id], c.received)
-        yield from (up, backlog, signal, used, size, submissions, received)
+            if c.left is not None and c.left.amount is not None and c.left.at is not None:
+                left.add_metric([c.id, c.left.currency], float(c.left.amount))
+                asked.add_metric([c.id], c.left.at / 1000)
+        yield from (up, backlog, signal, used, size, submissions, received, left, asked)
 
 
 def render_metrics(figures: Figures) -> bytes:

@@ -107,6 +107,7 @@ CATALOGUE: dict[str, Sort] = {
     "internal_error": Sort(500, "The service made a mistake"),
     "provider_failed": Sort(502, "The provider did not do it"),
     "ussd_failed": Sort(502, "The network gave no answer of use"),
+    "balance_unknown": Sort(503, "The balance is not known yet", retryable=True),
     "channel_down": Sort(503, "The channel is down", retryable=True),
     "webhook_busy": Sort(503, "The endpoint has not answered yet", retryable=True),
     "draining": Sort(503, "The service is stopping", retryable=True),

@@ -23,6 +23,7 @@ from bridge.model import (
     Inbound,
     Instant,
     Kind,
+    Left,
     Message,
     Scope,
     Status,
@@ -274,6 +275,17 @@ class QuotaOut(msgspec.Struct, frozen=True, kw_only=True):
     resets_at: Time
 
 
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """What was left on a SIM when its network was asked last. `low`: below the operator's mark. `problem`: why the last
+    question brought nothing."""
+
+    amount: str | None
+    currency: str
+    at: Time | None
+    low: bool
+    problem: str | None
+
+
 class ChannelOut(msgspec.Struct, frozen=True, kw_only=True):
     """A channel. `backlog`: messages assigned, not yet armed. The counts are since the start of the service."""
 
@@ -291,6 +303,7 @@ class ChannelOut(msgspec.Struct, frozen=True, kw_only=True):
     received: int
     paused_until: Time | None
     quota: list[QuotaOut]
+    balance: LeftOut | None
     modem: ModemOut
 
 
@@ -482,6 +495,16 @@ def inbound_out(i: Inbound, sees: int | None = None) -> InboundOut:
     )
 
 
+def _left_out(left: Left) -> LeftOut:
+    return LeftOut(
+        amount=None if left.amount is None else f"{left.amount:f}",
+        currency=left.currency,
+        at=_time(left.at),
+        low=left.low,
+        problem=left.problem or None,
+    )
+
+
 def channel_out(c: ChannelSnapshot) -> ChannelOut:
     h = c.health
     return ChannelOut(
@@ -499,6 +522,7 @@ def channel_out(c: ChannelSnapshot) -> ChannelOut:
         received=c.received,
         paused_until=_time(c.paused_until),
         quota=[QuotaOut(name=q.name, used=q.used, limit=q.most, resets_at=shown_time(q.resets_at)) for q in c.quota],
+        balance=None if c.left is None else _left_out(c.left),
         modem=ModemOut(
             model=h.model,
             firmware=h.firmware,

@@ -78,6 +78,7 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     sticks: Callable[[Message], bool]  # its route wants to know which channel sent it
     meters: Mapping[str, Meter]  # of the channels that have limits
     rng: Random
+    linked: Callable[[], None] = lambda: None  # a channel has come up
 
 
 class Armed(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,7 +176,10 @@ class Channel:
             backlog=len(self.backlog),
             paused_until=self.paused_until,
             quota=() if self.meter is None else await self._bridge.store.read(self._quota),
-            **self._counts,
+            accepted=self._counts["accepted"],
+            refused=self._counts["refused"],
+            in_doubt=self._counts["in_doubt"],
+            received=self._counts["received"],
         )
 
     def _quota(self, view: View) -> tuple[Quota, ...]:
@@ -551,6 +555,7 @@ class Channel:
         await self._emit(self._tell.link_events(change))
         if self.state is LinkState.UP:
             self._work.set()
+            self._bridge.linked()
         else:
             await self._return_backlog()
         self._bridge.wake_dispatch()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge.model import ChannelSnapshot
+from bridge.model import ChannelSnapshot, Left
 from bridge.telemetry import Figures, render_metrics
 from drivers.contract import Health, LinkState
 
 MANUAL = Path(__file__).parents[2] / "bridge" / "manual"
 HEALTH = Health(state=LinkState.UP, signal_dbm=-71, storage_used=3, storage_size=20)
+LEFT = Left(amount=Decimal("4.20"), currency="PLN", at=1_790_000_000_000)
 
 
 def families() -> list[tuple[str, str, str, set[str]]]:
@@ -23,7 +25,7 @@ def families() -> list[tuple[str, str, str, set[str]]]:
         later=0,
         oldest_due_seconds=0.0,
         doubts=0,
-        channels=[ChannelSnapshot(id="gsm1", driver="modem", health=HEALTH, since=0)],
+        channels=[ChannelSnapshot(id="gsm1", driver="modem", health=HEALTH, since=0, left=LEFT)],
     )
     parsed = text_string_to_metric_families(render_metrics(figures).decode())
     return [(f.name, f.type, f.documentation, {s.name for s in f.samples}) for f in parsed]
