@@ -552,7 +552,10 @@ class Channel:
             self._resting.cancel()  # it was paused for the network's sake, and something was done about that
             self._rested()
         self._note_fitness()
-        await self._emit(self._tell.link_events(change))
+        events = self._tell.link_events(change)
+        if change.state is LinkState.UP:
+            events += self._tell.storage_events(change, await self.driver.health())
+        await self._emit(events)
         if self.state is LinkState.UP:
             self._work.set()
             self._bridge.linked()

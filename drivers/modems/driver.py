@@ -433,7 +433,10 @@ class ModemDriver:
         elif error.cms == 528:
             await self._leave_link_mode(session)
         elif error.cause is Cause.MEM or error.cms == 512:  # full, or our text met an incoming one: read the inbox
-            session.scan_soon(everything=error.cause is Cause.MEM)
+            if error.cause is Cause.MEM:
+                session.storage_is_full()
+            else:
+                session.scan_soon(everything=False)
         if error.cause is Cause.MODEM:
             self._modem_errors += 1
             if self._modem_errors >= MODEM_ERRORS:
