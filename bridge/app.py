@@ -28,6 +28,7 @@ from bridge.config.hours import hours, timing
 from bridge.config.limits import limits
 from bridge.delivering import Delivery
 from bridge.health.balances import Balances, Wanted
+from bridge.health.deliveries import Deliveries
 from bridge.inbound.calls import Calls
 from bridge.inbound.optouts import OptOuts
 from bridge.inbound.programs import Programs
@@ -89,6 +90,7 @@ class App:
         self.timekeeping: Timekeeping  # set once the service runs, as the next
         self.recurring: Recurring
         self.balances: Balances
+        self.deliveries: Deliveries
         self.url = ""
         self.housekeeping: Housekeeping | None = None  # set once the service runs
         self.channels: dict[str, Channel] = {}
@@ -101,7 +103,9 @@ class App:
 
     async def snapshots(self) -> list[ChannelSnapshot]:
         return [
-            msgspec.structs.replace(await channel.snapshot(), left=self.balances.of(channel.id))
+            msgspec.structs.replace(
+                await channel.snapshot(), left=self.balances.of(channel.id), arrivals=self.deliveries.of(channel.id)
+            )
             for channel in self.channels.values()
         ]
 
@@ -250,6 +254,8 @@ async def running(
             socket=settings.service.socket,
         )
         await follow_up(store, app.channels.values())
+        deliveries = app.deliveries = Deliveries(store, app.channels, now, telemetry)
+        await deliveries.load()
 
         async def give_back() -> None:
             for channel in app.channels.values():
@@ -283,6 +289,7 @@ async def running(
             rescue=lambda: dispatch.rescue(rules.windows.usual),
             reply_window=window,
             events_kept=int(settings.webhooks.keep * 1000),
+            deliveries=deliveries.look,
         )
         app.housekeeping = housekeeping
         app.recurring = recurring

@@ -437,6 +437,28 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     resets_at: Instant
 
 
+class DueReport(msgspec.Struct, frozen=True, kw_only=True):
+    """An accepted attempt whose delivery report was asked for and should have come by now."""
+
+    attempt: int
+    sim: str
+    recipient: str  # its key
+    delivered: bool
+
+
+class Ratio(msgspec.Struct, frozen=True, kw_only=True):
+    """Of so many texts whose report was due so many were reported as delivered."""
+
+    due: int = 0
+    delivered: int = 0
+
+
+class Arrivals(Ratio, frozen=True, kw_only=True):
+    """The same for a channel's SIM. `silent_block`: it accepts and hardly anything arrives."""
+
+    silent_block: bool = False
+
+
 class Left(msgspec.Struct, frozen=True, kw_only=True):
     """What is left on a SIM, as its network said last. `amount` None: not known yet. `problem`: why the last question
     brought nothing."""
@@ -465,6 +487,7 @@ class ChannelSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     paused_until: Instant | None = None
     quota: tuple[Quota, ...] = ()
     left: Left | None = None  # None: nobody wants to know
+    arrivals: Arrivals = Arrivals()
 
 
 class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
@@ -501,6 +524,11 @@ class Ids:
         else:
             self._last += 1
         return self._last
+
+
+def first_id(at: Instant) -> int:
+    """No identifier made at that time or later is below it."""
+    return max(0, at) << _SEQUENCE_BITS
 
 
 def show_id(prefix: str, number: int) -> str:

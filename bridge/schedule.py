@@ -37,12 +37,14 @@ class Housekeeping:
         rescue: Callable[[], Awaitable[int]],
         events_kept: int,
         reply_window: int = 72 * 3_600_000,
+        deliveries: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`rescue`: what waits for a channel that is out of service for long. `reply_window`, `events_kept`:
-        milliseconds."""
+        """`rescue`: what waits for a channel that is out of service for long. `deliveries`: looks whether what is sent
+        arrives. `reply_window`, `events_kept`: milliseconds."""
         self._store = store
         self._receiver = receiver
         self._rescue = rescue
+        self._deliveries = deliveries
         self._window = reply_window
         self._events_kept = events_kept
         self._now = now
@@ -86,6 +88,8 @@ class Housekeeping:
                 pass
             await self._receiver.publish_incomplete()
             await self._rescue()
+            if self._deliveries is not None:
+                await self._deliveries()
         except StoreError as error:
             log.error("housekeeping_failed detail=%s", error)
         finally:

@@ -181,6 +181,15 @@ class _Collector(Collector):
         asked = GaugeMetricFamily(
             "gsmbridge_channel_balance_timestamp_seconds", "When the SIM's network said so.", labels=["channel"]
         )
+        due = GaugeMetricFamily(
+            "gsmbridge_channel_reports_due", "Of the SIM's last texts those whose report is due.", labels=["channel"]
+        )
+        delivered = GaugeMetricFamily(
+            "gsmbridge_channel_reports_delivered", "Those of them reported as delivered.", labels=["channel"]
+        )
+        blocked = GaugeMetricFamily(
+            "gsmbridge_channel_silent_block", "1 while what is accepted seems not to arrive.", labels=["channel"]
+        )
         for c in f.channels:
             up.add_metric([c.id], 1 if c.health.state is LinkState.UP else 0)
             backlog.add_metric([c.id], c.backlog)
@@ -193,10 +202,13 @@ class _Collector(Collector):
             submissions.add_metric([c.id, "refused"], c.refused)
             submissions.add_metric([c.id, "in_doubt"], c.in_doubt)
             received.add_metric([c.id], c.received)
+            due.add_metric([c.id], c.arrivals.due)
+            delivered.add_metric([c.id], c.arrivals.delivered)
+            blocked.add_metric([c.id], c.arrivals.silent_block)
             if c.left is not None and c.left.amount is not None and c.left.at is not None:
                 left.add_metric([c.id, c.left.currency], float(c.left.amount))
                 asked.add_metric([c.id], c.left.at / 1000)
-        yield from (up, backlog, signal, used, size, submissions, received, left, asked)
+        yield from (up, backlog, signal, used, size, submissions, received, due, delivered, blocked, left, asked)
 
 
 def render_metrics(figures: Figures) -> bytes:

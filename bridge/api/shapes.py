@@ -286,6 +286,15 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None
 
 
+class ArrivalsOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the SIM's or account's last texts whose delivery report is due so many were reported as delivered.
+    `silent_block`: hardly any, though they are accepted."""
+
+    due: int
+    delivered: int
+    silent_block: bool
+
+
 class ChannelOut(msgspec.Struct, frozen=True, kw_only=True):
     """A channel. `backlog`: messages assigned, not yet armed. The counts are since the start of the service."""
 
@@ -304,6 +313,7 @@ class ChannelOut(msgspec.Struct, frozen=True, kw_only=True):
     paused_until: Time | None
     quota: list[QuotaOut]
     balance: LeftOut | None
+    arrivals: ArrivalsOut
     modem: ModemOut
 
 
@@ -523,6 +533,7 @@ def channel_out(c: ChannelSnapshot) -> ChannelOut:
         paused_until=_time(c.paused_until),
         quota=[QuotaOut(name=q.name, used=q.used, limit=q.most, resets_at=shown_time(q.resets_at)) for q in c.quota],
         balance=None if c.left is None else _left_out(c.left),
+        arrivals=ArrivalsOut(due=c.arrivals.due, delivered=c.arrivals.delivered, silent_block=c.arrivals.silent_block),
         modem=ModemOut(
             model=h.model,
             firmware=h.firmware,

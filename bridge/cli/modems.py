@@ -73,6 +73,7 @@ def info(
     modem = found.pop("modem")
     quota = found.pop("quota")
     found["balance"] = _balance(found.pop("balance"))
+    found["delivered"] = arrivals(found.pop("arrivals"))
     found |= {q["name"]: f"{q['used']} of {q['limit']}, anew {moment(q['resets_at'])}" for q in quota}
     for part in (found, modem):
         pairs({name.replace("_", " "): moment(value) if name in _TIMES else value for name, value in part.items()})
@@ -131,6 +132,14 @@ def scan(
             print(f"\nFor the configuration (`gsmbridge modem scan --toml` prints only this):\n\n{wanted}", end="")
     if ports and any(f.code for f in found):
         raise typer.Exit(Exit.UNAVAILABLE)
+
+
+def arrivals(counts: dict[str, Any]) -> str:
+    """ "38 of the last 40"; with a word of warning where a silent block is suspected."""
+    if not counts["due"]:
+        return ""
+    told = f"{counts['delivered']} of the last {counts['due']}"
+    return f"{told}: the network may block this SIM in silence" if counts["silent_block"] else told
 
 
 def _left(balance: dict[str, Any] | None) -> str:
