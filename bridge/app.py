@@ -7,6 +7,7 @@ import gc
 import hmac
 import logging
 import os
+import re
 import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -27,6 +28,8 @@ from bridge.config.hours import hours, timing
 from bridge.config.limits import limits
 from bridge.delivering import Delivery
 from bridge.endpoints import Endpoint
+from bridge.health.balances import Balances, Wanted
+from bridge.health.deliveries import Deliveries
 from bridge.inbound.calls import Calls
 from bridge.inbound.optouts import OptOuts
 from bridge.inbound.programs import Programs
@@ -50,6 +53,7 @@ from bridge.outbound.recurring import Recurring
 from bridge.outbound.schedules import Schedules
 from bridge.policy import clocks, inbound_rules, routing
 from bridge.policy.admission import MODEM_KINDS, Defaults, Order, admit
+from bridge.policy.balance import ANY_AMOUNT, parse_pattern
 from bridge.policy.gate import Gate
 from bridge.policy.prices import tariff
 from bridge.policy.timing import Timetable
@@ -62,7 +66,7 @@ from bridge.timekeeping import Timekeeping, reason
 from bridge.watchdog import Watchdog, Watched
 from bridge.webhooks.outbox import Outbox
 from drivers import registry
-from drivers.contract import Account, Call, Reply, Takes
+from drivers.contract import Account, Call, Reply, Takes, Ussd
 from drivers.modems.settings import ModemSettings
 
 __all__ = ["App", "run", "running"]
@@ -89,6 +93,8 @@ class App:
         self.timekeeping: Timekeeping  # set once the service runs, as the next
         self.recurring: Recurring
         self.outbox: Outbox
+        self.balances: Balances
+        self.deliveries: Deliveries
         self.url = ""
         self.housekeeping: Housekeeping | None = None  # set once the service runs
         self.channels: dict[str, Channel] = {}
@@ -100,7 +106,12 @@ class App:
         return now if now in self.channels else None
 
     async def snapshots(self) -> list[ChannelSnapshot]:
-        return [await channel.snapshot() for channel in self.channels.values()]
+        return [
+            msgspec.structs.replace(
+                await channel.snapshot(), left=self.balances.of(channel.id), arrivals=self.deliveries.of(channel.id)
+            )
+            for channel in self.channels.values()
+        ]
 
     async def metrics(self) -> bytes:
         now = self.clock.now()
@@ -137,8 +148,8 @@ class App:
             )
 
         channels = [
-            ChannelFigures(snapshot=await channel.snapshot(), latencies=channel.latencies, repairs=channel.repairs)
-            for channel in self.channels.values()
+            ChannelFigures(snapshot=snapshot, latencies=channel.latencies, repairs=channel.repairs)
+            for channel, snapshot in zip(self.channels.values(), await self.snapshots(), strict=True)
         ]
         return render_metrics(await self.store.read(look))
 
@@ -177,6 +188,8 @@ async def running(
         defaults = _defaults(settings)
         holds = Holds(defaults.timetable)
         tariffs = {id: tariff(prices) for id, prices in _prices(settings) if prices}
+        balances = app.balances = Balances(store, app.channels, _balances(settings), now, telemetry)
+        await balances.load()
         dispatch = Dispatch(
             store,
             app.channels,
@@ -238,6 +251,7 @@ async def running(
             rescue=lambda: dispatch.rescue(rules.windows.usual),
             reply_window=window,
             events_kept=int(settings.webhooks.keep * 1000),
+            deliveries=lambda: app.deliveries.look(),
         )
         app.housekeeping = housekeeping
 
@@ -260,6 +274,7 @@ async def running(
             sticks=dispatch.sticks,
             meters=_meters(settings, now),
             rng=Random(secrets.randbits(128)),  # noqa: S311 - when to probe is no secret
+            linked=balances.wake,
         )
         environment = registry.Environment(
             state_dir=settings.service.state_dir,
@@ -282,6 +297,8 @@ async def running(
             socket=settings.service.socket,
         )
         await follow_up(store, app.channels.values())
+        deliveries = app.deliveries = Deliveries(store, app.channels, now, telemetry)
+        await deliveries.load()
 
         async def give_back() -> None:
             for channel in app.channels.values():
@@ -308,6 +325,7 @@ async def running(
         tasks.start(look_ups.run(), "look-ups")
         tasks.start(programs.run(), "programs")
         tasks.start(delivery.outbox.run(), "outbox")
+        tasks.start(balances.run(), "balances")
         tasks.start(_end_with(store), "store")
         app.recurring = recurring
         tasks.start(housekeeping.run(), "housekeeping")
@@ -496,6 +514,20 @@ def _meters(settings: Settings, now: Callable[[], Instant]) -> dict[str, Meter]:
     return {c.id: Meter(c.id, found, now) for c in channels if (found := limits(c, zone)) is not None}
 
 
+def _balances(settings: Settings) -> dict[str, Wanted]:
+    return {
+        m.id: Wanted(
+            code=m.balance_ussd,
+            pattern=parse_pattern(m.balance_pattern) if m.balance_pattern else re.compile(ANY_AMOUNT),
+            every=int(m.balance_every * 1000),
+            low=m.balance_low,
+            currency=m.balance_currency or "",
+        )
+        for m in settings.modems
+        if m.balance_ussd
+    }
+
+
 def _inbound_rules(settings: Settings) -> inbound_rules.Rules:
     inbound = settings.inbound
     return inbound_rules.Rules(
@@ -553,6 +585,10 @@ def _parts(
         channel = app.channels.get(id)
         return cast(Account, channel.driver) if channel is not None and channel.takes is Takes.MESSAGE else None
 
+    def ussd(id: str) -> Ussd | None:
+        channel = app.channels.get(id)
+        return channel.driver if channel is not None and isinstance(channel.driver, Ussd) else None
+
     secrets_of = {p.id: p.callback_secret for p in app.settings.providers}
 
     async def called(id: str, secret: str, call: Call) -> Reply:
@@ -581,6 +617,7 @@ def _parts(
 
     return Parts(
         account=account,
+        ussd=ussd,
         called=called,
         route=route,
         line=app.line,

@@ -58,6 +58,7 @@ class EventType(StrEnum):
     CHANNEL_DOWN = "channel.down"
     CHANNEL_REPAIRED = "channel.repaired"
     CHANNEL_STORAGE_FULL = "channel.storage_full"
+    CHANNEL_SILENT_BLOCK = "channel.silent_block"  # accepted, and hardly anything arrives; or that is over
     SIM_PIN_REQUIRED = "sim.pin_required"
     SIM_QUOTA_80 = "sim.quota_80"
     SIM_BALANCE_LOW = "sim.balance_low"
@@ -162,7 +163,7 @@ class InboundData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class ChannelData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A modem or account came up, went down, was repaired, or its storage is full."""
+    """A modem or account came up, went down, was repaired, its storage is full, or what it sends does not arrive."""
 
     channel: str
     state: str = ""

@@ -115,6 +115,20 @@ def _of_channels(channels: Sequence[ChannelFigures]) -> Iterator[Metric]:
         "gsmbridge_channel_quota_used", "What the present span of a limit has used.", spent, "channel", "limit"
     )
     yield _gauge("gsmbridge_channel_quota_limit", "What a span of that limit allows.", most, "channel", "limit")
+    due, delivered = {(c.id,): c.arrivals.due for c in snapshots}, {(c.id,): c.arrivals.delivered for c in snapshots}
+    about = "Of the channel's last texts those whose delivery report is due."
+    yield _gauge("gsmbridge_channel_reports_due", about, due, "channel")
+    yield _gauge("gsmbridge_channel_reports_delivered", "Those of them reported as delivered.", delivered, "channel")
+    blocked = {(c.id,): int(c.arrivals.silent_block) for c in snapshots}
+    about = "1 while what is accepted seems not to arrive."
+    yield _gauge("gsmbridge_channel_silent_block", about, blocked, "channel")
+    left = [(c.id, c.left.currency, c.left.amount, c.left.at) for c in snapshots if c.left is not None]
+    amounts = {(id, currency): float(amount) for id, currency, amount, at in left if amount is not None}
+    about = "What was left on the SIM, when last asked."
+    yield _gauge("gsmbridge_channel_balance", about, amounts, "channel", "currency")
+    asked = {(id,): at / 1000 for id, _, amount, at in left if amount is not None and at is not None}
+    about = "When the SIM's network said so."
+    yield _gauge("gsmbridge_channel_balance_timestamp_seconds", about, asked, "channel")
     submissions = {
         (c.id, outcome): count
         for c in snapshots

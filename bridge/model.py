@@ -10,6 +10,7 @@ always lands at the end of its table. Outside they are shown with a prefix: `msg
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from enum import StrEnum
 from random import Random
 
@@ -436,6 +437,39 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     resets_at: Instant
 
 
+class DueReport(msgspec.Struct, frozen=True, kw_only=True):
+    """An accepted attempt whose delivery report was asked for and should have come by now."""
+
+    attempt: int
+    sim: str
+    recipient: str  # its key
+    delivered: bool
+
+
+class Ratio(msgspec.Struct, frozen=True, kw_only=True):
+    """Of so many texts whose report was due so many were reported as delivered."""
+
+    due: int = 0
+    delivered: int = 0
+
+
+class Arrivals(Ratio, frozen=True, kw_only=True):
+    """The same for a channel's SIM. `silent_block`: it accepts and hardly anything arrives."""
+
+    silent_block: bool = False
+
+
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left on a SIM, as its network said last. `amount` None: not known yet. `problem`: why the last question
+    brought nothing."""
+
+    amount: Decimal | None = None
+    currency: str = ""
+    at: Instant | None = None
+    low: bool = False
+    problem: str = ""
+
+
 class ChannelSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A channel as people see it: what the driver knows of itself, and what the bridge does with it."""
 
@@ -453,6 +487,8 @@ class ChannelSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     paused_until: Instant | None = None
     probing: bool = False  # it was paused, and nothing has gone through since
     quota: tuple[Quota, ...] = ()
+    left: Left | None = None  # None: nobody wants to know
+    arrivals: Arrivals = Arrivals()
 
 
 class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
@@ -489,6 +525,11 @@ class Ids:
         else:
             self._last += 1
         return self._last
+
+
+def first_id(at: Instant) -> int:
+    """No identifier made at that time or later is below it."""
+    return max(0, at) << _SEQUENCE_BITS
 
 
 def show_id(prefix: str, number: int) -> str:

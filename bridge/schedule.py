@@ -40,13 +40,16 @@ class Housekeeping:
         rescue: Callable[[], Awaitable[int]],
         events_kept: int,
         reply_window: int = 72 * 3_600_000,
+        deliveries: Callable[[], Awaitable[None]],
     ) -> None:
         """`minute`: others who want to know that one has passed. `rescue`: what waits for a channel that is out of
-        service for long. `reply_window`, `events_kept`: milliseconds."""
+        service for long. `deliveries`: looks whether what is sent arrives. `reply_window`, `events_kept`:
+        milliseconds."""
         self._store = store
         self._receiver = receiver
         self._minute = minute
         self._rescue = rescue
+        self._deliveries = deliveries
         self._window = reply_window
         self._events_kept = events_kept
         self._now = now
@@ -92,15 +95,15 @@ class Housekeeping:
             self._all(AT_ONCE, lambda c: c.forget_events(self._now() - self._events_kept, AT_ONCE)),
             self._receiver.publish_incomplete(),
             self._rescue(),
+            self._deliveries(),
             return_exceptions=True,
         )
         self.pulse.beat()
-        failures = [error for error in ended if isinstance(error, BaseException)]
-        for error in failures:
-            if not isinstance(error, StoreError):
-                raise error
-        if failures:
-            log.error("housekeeping_failed detail=%s", failures[0])
+        for error in ended:
+            if isinstance(error, StoreError):
+                log.error("housekeeping_failed detail=%s", error)
+            elif isinstance(error, BaseException):  # a defect of ours here must not stop the sending
+                log.error("housekeeping_failed", exc_info=error)
 
     async def sort_sent(self) -> None:
         """Who was written to lately, ready for replies. A few thousand in one transaction."""

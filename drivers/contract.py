@@ -76,6 +76,9 @@ __all__ = [
     "Submission",
     "SubmitError",
     "Takes",
+    "Ussd",
+    "UssdAnswer",
+    "UssdFailed",
 ]
 
 
@@ -491,6 +494,43 @@ class Follower(Protocol):
 
     def follow(self, messages: Sequence[Followed]) -> None:
         """Called once at the start, before `run`: what was open when the service stopped, oldest first."""
+
+
+# --- USSD: what a SIM and its network say to each other in words (22.090) ---------------------------------------------
+
+
+class UssdAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """`waits`: the network wants a reply, and the session is open until it gets one or is ended."""
+
+    text: str
+    waits: bool = False
+
+    def __repr__(self) -> str:
+        """No text: balances and codes do not belong into logs."""
+        return f"UssdAnswer({len(self.text)} characters, waits={self.waits})"
+
+
+class UssdFailed(Exception):
+    """No answer. The message is a sentence and never holds what was said. `code`: "link_down", "bad_text",
+    "session_open", "no_session", "no_answer", "refused" (by the modem), "ended" (by the network), "not_supported",
+    "network_timeout", "elsewhere" (another program on the modem has the session)."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+@runtime_checkable
+class Ussd(Protocol):
+    """A driver whose carrier knows USSD. One session at a time; texts go on while the network thinks."""
+
+    async def ussd(self, text: str, within: float, *, reply: bool = False) -> UssdAnswer:
+        """Begin a session with the code `text`, or `reply` in the open one. `within`: seconds the network may take;
+        when they are over, or the caller goes, the session is ended. Raises `UssdFailed`."""
+
+    async def end_ussd(self) -> bool:
+        """End the open session; False when there is none. Raises `UssdFailed`."""
 
 
 # --- What a provider's account can be asked besides -------------------------------------------------------------------

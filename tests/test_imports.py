@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "bridge.events": ("bridge.clock", "bridge.model", "drivers.contract"),
     "bridge.endpoints": ("bridge.events", "bridge.model"),
-    "bridge.config": ("bridge.model", "bridge.policy.quota", "bridge.policy.timing"),
+    "bridge.config": ("bridge.model", "bridge.policy.balance", "bridge.policy.quota", "bridge.policy.timing"),
     "bridge.service_manager": (),
     "bridge.pulse": (),
     "bridge.watchdog": (),
@@ -64,6 +64,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bridge.delivering": (
         "bridge.api", "bridge.config", "bridge.endpoints", "bridge.model", "bridge.store", "bridge.telemetry",
         "bridge.webhooks",
+    ),
+    "bridge.health": (
+        "bridge.clock", "bridge.events", "bridge.model", "bridge.outbound", "bridge.policy", "bridge.pulse",
+        "bridge.store", "bridge.telemetry", "drivers.contract",
     ),
     "bridge.schedule": ("bridge.inbound", "bridge.model", "bridge.pulse", "bridge.store", "bridge.telemetry"),
     "bridge.api": (
@@ -112,6 +116,7 @@ PURE = (
     "drivers.modems.repair",
     "drivers.modems.replies",
     "drivers.modems.ringing",
+    "drivers.modems.ussd",
 )
 PURE_WITH_FILES = ("drivers.modems.profiles",)  # its __init__ lists the folder and imports what is in it
 IMPURE_MODULES = frozenset(

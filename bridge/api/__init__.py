@@ -26,6 +26,7 @@ from bridge.api import (
     problems,
     routetest,
     schedules,
+    ussd,
     webhooks,
 )
 from bridge.api.auth import KeyRing
@@ -64,6 +65,7 @@ def _routes(parts: Parts, ring: KeyRing) -> Litestar:
         calls,
         channels,
         accounts,
+        ussd,
         routetest,
         callbacks,
         keys,

@@ -18,6 +18,7 @@ from bridge.api.parts import Parts
 from bridge.api.problems import ProviderSaid, Refusal
 from bridge.api.query import Parameter, Query
 from bridge.api.routing import OPERATION, AnyRequest, PartsOf
+from bridge.api.shapes import Time, shown_time
 from bridge.model import Scope, show_id
 from bridge.policy import numbers
 from bridge.policy.admission import Complaint, Rejected
@@ -39,11 +40,13 @@ _TO = Parameter(name="to", description="the message's recipient; some providers 
 
 
 class BalanceOut(msgspec.Struct, frozen=True, kw_only=True):
-    """`amount`: of `currency` where `unit` is "money", else so many "messages"."""
+    """`amount`: of `currency` where `unit` is "money", else so many "messages". `at`: when the network said so; a
+    provider says it now."""
 
     amount: Money
     currency: str
     unit: str
+    at: Time | None = None
 
 
 class QuoteOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,13 +93,19 @@ class LookupOut(msgspec.Struct, frozen=True, kw_only=True):
     "/v1/channels/{id:str}/balance",
     opt={
         OPERATION: Operation(
-            summary="What is left on an account", scope=Scope.READ, answer=BalanceOut, codes=(*_CODES, "bad_parameter")
+            summary="What is left on an account or a SIM",
+            description="A provider is asked; of a SIM the last answer is shown.",
+            scope=Scope.READ,
+            answer=BalanceOut,
+            codes=(*_CODES, "balance_unknown", "bad_parameter"),
         )
     },
 )
 async def get_balance(request: AnyRequest, parts: PartsOf) -> BalanceOut:
-    account = await _account(request, parts)
     _query(request).done()
+    if parts.account(request.path_params["id"]) is None:
+        return await _left(request, parts)
+    account = await _account(request, parts)
     found = await _asked(account.balance())
     return BalanceOut(amount=f"{found.amount:f}", currency=found.currency, unit=found.unit)
 
@@ -204,6 +213,23 @@ async def _account(request: AnyRequest, parts: Parts) -> Account:
     if all(one.id != id for one in channels):
         raise no_channel(id, channels)
     raise Refusal("not_offered", f"channel {id} is a modem; only a provider's account can be asked this")
+
+
+async def _left(request: AnyRequest, parts: Parts) -> BalanceOut:
+    """On a SIM."""
+    id: str = request.path_params["id"]
+    channels = await parts.channels()
+    channel = next((one for one in channels if one.id == id), None)
+    if channel is None:
+        raise no_channel(id, channels)
+    left = channel.left
+    if left is None:
+        raise Refusal("not_offered", f"nobody asks for the balance of {id}; set balance_ussd of this modem")
+    if left.amount is None:
+        why = left.problem or "It is asked when the modem is up."
+        raise Refusal("balance_unknown", f"the balance of {id} is not known yet. {why}")
+    at = None if left.at is None else shown_time(left.at)
+    return BalanceOut(amount=f"{left.amount:f}", currency=left.currency, unit="money", at=at)
 
 
 async def _asked(question: Awaitable[T]) -> T:

@@ -15,7 +15,7 @@ from bridge.policy.routing import Candidate
 from bridge.store import Store
 from bridge.webhooks.outbox import Tried
 from bridge.webhooks.registry import Registry
-from drivers.contract import Account, Call, Reply
+from drivers.contract import Account, Call, Reply, Ussd
 
 __all__ = ["Parts", "RouteTest", "Webhooks"]
 
@@ -29,6 +29,10 @@ class RouteTest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _no_account(id: str) -> None:
+    return None
+
+
+def _no_ussd(id: str) -> None:
     return None
 
 
@@ -46,7 +50,8 @@ class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """`random_bytes(n)`: n unpredictable bytes, for new keys. `ready()`: whether orders are taken, and a sentence.
     `metrics()`: the Prometheus text. `region`: ISO country of numbers without "+". `max_body` is in octets.
-    `account(id)`: a provider's account, None for other channels. `called(id, secret, call)`: a provider's call, given
+    `account(id)`: a provider's account, None for other channels. `ussd(id)`: the same for modems.
+    `called(id, secret, call)`: a provider's call, given
     back when its events are stored; raises KeyError for an address that nobody has, `Forged`. `route(order)`: where it
     would go; raises `Rejected`. `line(sim, channel)`: the channel that has this SIM now, None when none has.
     `opt_outs`: who wants no more texts. `reply_window`: milliseconds."""
@@ -66,6 +71,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     max_recipients: int = 10_000
     max_body: int = 16 << 20
     account: Callable[[str], Account | None] = _no_account
+    ussd: Callable[[str], Ussd | None] = _no_ussd
     called: Callable[[str, str, Call], Awaitable[Reply]] | None = None
     route: Callable[[Order], Awaitable[RouteTest]] | None = None
     line: Callable[[str, str], str | None] = _no_line

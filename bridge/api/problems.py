@@ -72,6 +72,8 @@ CATALOGUE: dict[str, Sort] = {
     "not_offered": Sort(409, "This channel cannot do this"),
     "not_answerable": Sort(409, "The message cannot be answered"),
     "webhook_disabled": Sort(409, "The endpoint is switched off"),
+    "ussd_open": Sort(409, "A USSD session is open"),
+    "ussd_not_open": Sort(409, "No USSD session waits for a reply"),
     "not_cancellable": Sort(409, "The message can no longer be cancelled"),
     "not_changeable": Sort(409, "The message can no longer be changed"),
     # The order cannot be taken.
@@ -98,15 +100,20 @@ CATALOGUE: dict[str, Sort] = {
     "sender_not_legal": Sort(422, "The sender is not legal"),
     "opted_out": Sort(422, "The recipient wants no more texts"),
     "number_denied": Sort(422, "The operator keeps texts from this number"),
+    "ussd_not_possible": Sort(422, "The USSD text cannot be said"),
     "order_not_possible": Sort(422, "The order cannot be taken"),
     "idempotency_key_reuse": Sort(422, "The idempotency key was used for another request"),
     # The service.
     "internal_error": Sort(500, "The service made a mistake"),
     "provider_failed": Sort(502, "The provider did not do it"),
+    "ussd_failed": Sort(502, "The network gave no answer of use"),
+    "balance_unknown": Sort(503, "The balance is not known yet", retryable=True),
+    "channel_down": Sort(503, "The channel is down", retryable=True),
     "webhook_busy": Sort(503, "The endpoint has not answered yet", retryable=True),
     "draining": Sort(503, "The service is stopping", retryable=True),
     "not_ready": Sort(503, "The service is not ready", retryable=True),
     "store_unavailable": Sort(503, "The store cannot be used", retryable=True),
+    "ussd_no_answer": Sort(504, "The network did not answer in time"),
     "disk_full": Sort(507, "The disk is full", retryable=True),
 }
 

@@ -23,6 +23,7 @@ from bridge.model import (
     Inbound,
     Instant,
     Kind,
+    Left,
     Message,
     Scope,
     Status,
@@ -274,6 +275,26 @@ class QuotaOut(msgspec.Struct, frozen=True, kw_only=True):
     resets_at: Time
 
 
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """What was left on a SIM when its network was asked last. `low`: below the operator's mark. `problem`: why the last
+    question brought nothing."""
+
+    amount: str | None
+    currency: str
+    at: Time | None
+    low: bool
+    problem: str | None
+
+
+class ArrivalsOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the SIM's or account's last texts whose delivery report is due so many were reported as delivered.
+    `silent_block`: hardly any, though they are accepted."""
+
+    due: int
+    delivered: int
+    silent_block: bool
+
+
 class ChannelOut(msgspec.Struct, frozen=True, kw_only=True):
     """A channel. `backlog`: messages assigned, not yet armed. The counts are since the start of the service."""
 
@@ -291,6 +312,8 @@ class ChannelOut(msgspec.Struct, frozen=True, kw_only=True):
     received: int
     paused_until: Time | None
     quota: list[QuotaOut]
+    balance: LeftOut | None
+    arrivals: ArrivalsOut
     modem: ModemOut
 
 
@@ -482,6 +505,16 @@ def inbound_out(i: Inbound, sees: int | None = None) -> InboundOut:
     )
 
 
+def _left_out(left: Left) -> LeftOut:
+    return LeftOut(
+        amount=None if left.amount is None else f"{left.amount:f}",
+        currency=left.currency,
+        at=_time(left.at),
+        low=left.low,
+        problem=left.problem or None,
+    )
+
+
 def channel_out(c: ChannelSnapshot) -> ChannelOut:
     h = c.health
     return ChannelOut(
@@ -499,6 +532,8 @@ def channel_out(c: ChannelSnapshot) -> ChannelOut:
         received=c.received,
         paused_until=_time(c.paused_until),
         quota=[QuotaOut(name=q.name, used=q.used, limit=q.most, resets_at=shown_time(q.resets_at)) for q in c.quota],
+        balance=None if c.left is None else _left_out(c.left),
+        arrivals=ArrivalsOut(due=c.arrivals.due, delivered=c.arrivals.delivered, silent_block=c.arrivals.silent_block),
         modem=ModemOut(
             model=h.model,
             firmware=h.firmware,

@@ -211,7 +211,7 @@ def _exit_for(status: int) -> Exit:
         return Exit.NO_PERMISSION
     if status == 404:
         return Exit.NO_INPUT
-    if status == 502:
+    if status in (502, 504):
         return Exit.UNAVAILABLE
     if status in (408, 429, 503, 507):
         return Exit.TEMPFAIL

@@ -31,7 +31,7 @@ def ls(
         document({"channels": found})
         return
     table(
-        ("ID", "STATE", "MODEL", "OPERATOR", "SIGNAL", "SENT", "IN", "WAITING", "QUOTA", "WHY"),
+        ("ID", "STATE", "MODEL", "OPERATOR", "SIGNAL", "SENT", "IN", "WAITING", "QUOTA", "LEFT", "WHY"),
         (
             (
                 c["id"],
@@ -43,6 +43,7 @@ def ls(
                 c["received"],
                 c["backlog"],
                 nearest(c["quota"]),
+                _left(c["balance"]),
                 c["reason"],
             )
             for c in found
@@ -71,6 +72,8 @@ def info(
         return
     modem = found.pop("modem")
     quota = found.pop("quota")
+    found["balance"] = _balance(found.pop("balance"))
+    found["delivered"] = arrivals(found.pop("arrivals"))
     found |= {q["name"]: f"{q['used']} of {q['limit']}, anew {moment(q['resets_at'])}" for q in quota}
     for part in (found, modem):
         pairs({name.replace("_", " "): moment(value) if name in _TIMES else value for name, value in part.items()})
@@ -129,6 +132,31 @@ def scan(
             print(f"\nFor the configuration (`gsmbridge modem scan --toml` prints only this):\n\n{wanted}", end="")
     if ports and any(f.code for f in found):
         raise typer.Exit(Exit.UNAVAILABLE)
+
+
+def arrivals(counts: dict[str, Any]) -> str:
+    """ "38 of the last 40"; with a word of warning where a silent block is suspected."""
+    if not counts["due"]:
+        return ""
+    told = f"{counts['delivered']} of the last {counts['due']}"
+    return f"{told}: the network may block this SIM in silence" if counts["silent_block"] else told
+
+
+def _left(balance: dict[str, Any] | None) -> str:
+    """ "4.20 PLN", "4.20 PLN low"; "?" when it is asked for and not known."""
+    if balance is None:
+        return ""
+    amount = "?" if balance["amount"] is None else f"{balance['amount']} {balance['currency']}".strip()
+    return f"{amount} low" if balance["low"] else amount
+
+
+def _balance(balance: dict[str, Any] | None) -> str:
+    from bridge.cli.output import moment
+
+    if balance is None:
+        return ""
+    as_of = f"as of {moment(balance['at'])}" if balance["at"] else ""
+    return "; ".join(piece for piece in (_left(balance), as_of, balance["problem"]) if piece)
 
 
 def _dbm(signal: int | None) -> str:

@@ -31,6 +31,7 @@ from bridge.cli import (
     send,
     service,
     simulators,
+    ussd,
     watch,
     webhooks,
 )
@@ -115,6 +116,7 @@ _modem = _group("The modems: what they are, how they are, where they are.")
 _add(_modem, modems.ls)
 _add(_modem, modems.info)
 _add(_modem, modems.scan)
+_add(_modem, ussd.ussd)
 _add(_modem, prove.prove)
 _add(_modem, dialogue.recording)
 _add(_modem, dialogue.record)

@@ -31,6 +31,8 @@ def modems(
             found.add(f"{at}.id", 'is missing; each modem needs a name, such as id = "gsm1"')
         if not table.keys() & {"port", "imei", "iccid"}:
             found.add(f"{at}.port", "is missing; `gsmbridge modem scan` lists the ports that answer as modems")
+        if "balance_ussd" not in table and (idle := next((k for k in table if k.startswith("balance_")), None)):
+            found.add(f"{at}.{idle}", 'does nothing without the code, such as balance_ussd = "*101#"')
         key = next((k for k in ("pin_file", "pin_credential") if k in taken), "pin_file")
         pin = referred(at, "pin", taken, read_secret, found)
         if pin is not None and not re.fullmatch(r"[0-9]{4,8}", pin.strip()):  # 31.102: 4 to 8 digits

@@ -521,6 +521,37 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             "smart plug, uhubctl. Run without a shell as the service's user.",
         ),
         Setting(
+            name="balance_ussd",
+            read=read.ussd_code,
+            sample='"*101#"',
+            about="The code by which this SIM is asked what is left on it; see modems.md. Without it nobody asks.",
+        ),
+        Setting(
+            name="balance_pattern",
+            read=read.balance_pattern,
+            sample="'saldo:? ([0-9.,]+)'",
+            about="Where the amount stands in the answer: a regular expression with one group around it, capitals "
+            "or not. Without it the first number.",
+        ),
+        Setting(
+            name="balance_every",
+            read=read.duration(600, 31 * 86_400),
+            default='"24h"',
+            about="How often it is asked. Some operators charge for it.",
+        ),
+        Setting(
+            name="balance_low",
+            read=read.money,
+            sample='"5.00"',
+            about="Below this sim.balance_low is told, once.",
+        ),
+        Setting(
+            name="balance_currency",
+            read=read.currency,
+            sample='"PLN"',
+            about="The currency of this SIM, for people who read the amount.",
+        ),
+        Setting(
             name="calls",
             read=read.choice("ignore", "hang_up"),
             default='"ignore"',

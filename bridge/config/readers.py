@@ -10,16 +10,19 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from bridge.model import DoubtPolicy, Kind
+from bridge.policy.balance import parse_pattern
 from bridge.policy.timing import parse_holiday, parse_window, zone_name
 
 __all__ = [
     "LONGEST_SOCKET_PATH",
     "Reader",
     "argument",
+    "balance_pattern",
     "boolean",
     "channel_id",
     "choice",
     "choice_of_numbers",
+    "currency",
     "digits",
     "duration",
     "durations",
@@ -45,6 +48,7 @@ __all__ = [
     "smsc",
     "socket",
     "some",
+    "ussd_code",
     "validity",
     "window",
     "zone",
@@ -369,6 +373,29 @@ def money(value: object) -> Decimal:
     if sum is None or not sum.is_finite() or not 0 <= sum <= 1_000_000:
         raise ValueError(f'{says(value)} is no price; give a number such as "0.05"')
     return sum
+
+
+def currency(value: object) -> str:
+    text = _text(value, 'a currency such as "PLN"')
+    if not re.fullmatch(r"[A-Z]{3}", text):
+        raise ValueError(f'{says(value)} is no currency; give three capital letters (ISO 4217), such as "PLN"')
+    return text
+
+
+def ussd_code(value: object) -> str:
+    text = _text(value, 'a code such as "*101#"')
+    if not re.fullmatch(r"[*#][0-9*#]{0,58}#", text):
+        raise ValueError(f'{says(value)} is no USSD code; it begins with * or # and ends with #, such as "*101#"')
+    return text
+
+
+def balance_pattern(value: object) -> str:
+    text = _text(value, "a regular expression such as 'saldo:? ([0-9.,]+)'")
+    try:
+        parse_pattern(text)
+    except ValueError as error:
+        raise ValueError(f"{says(value)}: {error}") from None
+    return text
 
 
 def prices(value: object) -> dict[str, Decimal]:

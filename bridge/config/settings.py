@@ -146,6 +146,11 @@ class Modem(msgspec.Struct, frozen=True, kw_only=True):
     recording: float = 900.0  # seconds; 0: none
     repair: bool = True
     power_command: tuple[str, ...] = ()
+    balance_ussd: str | None = None
+    balance_pattern: str | None = None  # see bridge.policy.balance; None: the first number
+    balance_every: float = 86_400.0  # seconds
+    balance_low: Decimal | None = None
+    balance_currency: str | None = None
     calls: str = "ignore"  # or "hang_up"
 
 

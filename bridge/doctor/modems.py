@@ -126,6 +126,7 @@ def running(facts: Facts) -> Iterator[Finding]:
             yield from _modem(channel)
         elif channel["state"] != "up":
             yield _down(channel)
+        yield from _worries(channel)
 
 
 def _modem(channel: dict[str, Any]) -> Iterator[Finding]:
@@ -156,6 +157,35 @@ def _modem(channel: dict[str, Any]) -> Iterator[Finding]:
         signal = f", {modem['signal_dbm']} dBm" if modem["signal_dbm"] is not None else ""
         what = f"up: {modem['model'] or 'modem'}, {modem['operator'] or 'registered'}{signal}"
         yield Finding(severity=OK, check="modem", what=what, where=id)
+
+
+def _worries(channel: dict[str, Any]) -> Iterator[Finding]:
+    """What only shows after a while."""
+    arrived, left = channel["arrivals"], channel["balance"]
+    if arrived["silent_block"]:
+        yield Finding(
+            severity=ERROR,
+            check="silent_block",
+            what=f"its texts are accepted, but only {arrived['delivered']} of the last {arrived['due']} were delivered",
+            where=channel["id"],
+            remedy="The network may block it in silence: ask its operator; spread what is sent over more SIMs",
+        )
+    if left is not None and left["low"]:
+        yield Finding(
+            severity=WARNING,
+            check="balance",
+            what=f"little is left on the SIM: {left['amount']} {left['currency']}".rstrip(),
+            where=channel["id"],
+            remedy="Top it up",
+        )
+    if left is not None and left["problem"]:
+        yield Finding(
+            severity=WARNING,
+            check="balance",
+            what="what is left on the SIM could not be asked",
+            where=channel["id"],
+            remedy=left["problem"],
+        )
 
 
 def asked(facts: Facts) -> Iterator[Finding]:

@@ -80,6 +80,7 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     sticks: Callable[[Message], bool]  # its route wants to know which channel sent it
     meters: Mapping[str, Meter]  # of the channels that have limits
     rng: Random
+    linked: Callable[[], None] = lambda: None  # a channel has come up
 
 
 class Armed(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,7 +181,10 @@ class Channel:
             paused_until=self.paused_until,
             probing=self._probing,
             quota=() if self.meter is None else await self._bridge.store.read(self._quota),
-            **self._counts,
+            accepted=self._counts["accepted"],
+            refused=self._counts["refused"],
+            in_doubt=self._counts["in_doubt"],
+            received=self._counts["received"],
         )
 
     def _quota(self, view: View) -> tuple[Quota, ...]:
@@ -574,9 +578,13 @@ class Channel:
             self._resting.cancel()  # it was paused for the network's sake, and something was done about that
             self._rested()
         self._note_fitness()
-        await self._emit(self._tell.link_events(change))
+        events = self._tell.link_events(change)
+        if change.state is LinkState.UP:
+            events += self._tell.storage_events(change, await self.driver.health())
+        await self._emit(events)
         if self.state is LinkState.UP:
             self._work.set()
+            self._bridge.linked()
         else:
             await self._return_backlog()
         self._bridge.wake_dispatch()

@@ -11,10 +11,21 @@ from bridge.model import Attempt, Message, show_id
 from bridge.outbound import reports
 from bridge.policy.fitness import Pause
 from bridge.telemetry import Telemetry
-from drivers.contract import LateResult, LinkChange, LinkState, MaybeSent, Receipt, Repair, RepairState, SubmitError
+from drivers.contract import (
+    Health,
+    LateResult,
+    LinkChange,
+    LinkState,
+    MaybeSent,
+    Receipt,
+    Repair,
+    RepairState,
+    SubmitError,
+)
 
 __all__ = ["Teller"]
 
+STORAGE_FULL = "storage_full"  # the driver's word
 PIN_REQUIRED = "sim_pin_required"  # the driver's word
 QUIET = frozenset({LinkState.UP, LinkState.STARTING})  # no reason for a warning
 
@@ -24,6 +35,7 @@ class Teller:
         self._telemetry = telemetry
         self._channel = channel
         self._link_told: tuple[EventType, str] | None = None
+        self._full_told = False
 
     def armed(self, message: Message, attempt: Attempt) -> None:
         if self._telemetry.wanted:
@@ -110,7 +122,7 @@ class Teller:
 
     def link_events(self, change: LinkChange) -> list[tuple[EventType, msgspec.Struct]]:
         """What listeners hear of it. A link that goes up and down while it is tried is told once for each reason."""
-        if change.state is LinkState.STARTING:
+        if change.state is LinkState.STARTING or change.code == STORAGE_FULL:
             return []
         type = EventType.CHANNEL_UP if change.state is LinkState.UP else EventType.CHANNEL_DOWN
         if self._link_told == (type, change.code):
@@ -123,6 +135,20 @@ class Teller:
             sim = SimData(channel=self._channel, sim=change.iccid, code=code, reason=reason)
             told.append((EventType.SIM_PIN_REQUIRED, sim))
         return told
+
+    def storage_events(self, change: LinkChange, health: Health) -> list[tuple[EventType, msgspec.Struct]]:
+        """Full, once; and again only after there was room."""
+        used, size = health.storage_used, health.storage_size
+        if change.code != STORAGE_FULL:
+            self._full_told = self._full_told and not (used is not None and size is not None and used < size)
+            return []
+        if self._full_told:
+            return []
+        self._full_told = True
+        told = ChannelData(
+            channel=self._channel, code=change.code, reason=change.reason, iccid=change.iccid, used=used, size=size
+        )
+        return [(EventType.CHANNEL_STORAGE_FULL, told)]
 
     def paused(self, pause: Pause) -> tuple[EventType, msgspec.Struct]:
         """Returns what listeners hear of it."""

@@ -23,6 +23,7 @@ from bridge.model import (
     Batch,
     CallRow,
     Conversation,
+    DueReport,
     EventRow,
     Idempotency,
     Inbound,
@@ -137,6 +138,9 @@ class View(Protocol):
     def by_reference(self, channel: str, reference: str) -> Attempt | None: ...
     def unreported(self, channel: str, limit: int) -> list[Followed]:
         """What a provider has taken and has not said the end of, the newest so many, oldest first."""
+
+    def due_reports(self, after: int, before: int, limit: int) -> list[DueReport]:
+        """Accepted attempts with ids between these whose reports were asked for: the newest so many, oldest first."""
 
     def orphans(self, sim: str, tp_mr: int | None, since: Instant) -> list[Report]: ...
     def orphans_named(self, sim: str, reference: str, since: Instant) -> list[Report]:

@@ -9,6 +9,7 @@ from bridge.model import (
     ApiKey,
     Attempt,
     Batch,
+    DueReport,
     EventRow,
     Idempotency,
     Inbound,
@@ -169,6 +170,13 @@ class SqlView(AffinityView, UsageView, OutboxView, ScheduleView, TalkView):
         return [
             Followed(reference=reference, attempt_id=show_id("att", attempt), to=to)
             for reference, attempt, to in reversed(found)
+        ]
+
+    def due_reports(self, after: int, before: int, limit: int) -> list[DueReport]:
+        found = self._run(ATTEMPTS["due_reports"], {"after": after, "before": before, "limit": limit}).fetchall()
+        return [
+            DueReport(attempt=attempt, sim=sim, recipient=recipient, delivered=bool(delivered))
+            for attempt, sim, recipient, delivered in reversed(found)
         ]
 
     def orphans(self, sim: str, tp_mr: int | None, since: Instant) -> list[Report]:

@@ -42,6 +42,7 @@ from drivers.modems.vocabulary import (
     Final,
     Result,
     belongs,
+    breaks_ussd,
     final_result,
     is_foreign,
     is_nmea,
@@ -49,6 +50,7 @@ from drivers.modems.vocabulary import (
     is_pdu,
     survives_quarantine,
     takes_two_lines,
+    unfinished_ussd,
 )
 
 __all__ = ["ESC", "Chat", "ChatError", "State"]
@@ -56,6 +58,7 @@ __all__ = ["ESC", "Chat", "ChatError", "State"]
 MAX_LINE = 1024  # the longest PDU line is 352 digits, padded reports reach 300; above it is noise
 MAX_LINES = 200  # information lines of an ordinary answer
 MAX_LIST_LINES = 2048  # +CMGL: the largest storages seen hold 255 messages of two lines; room for four times that
+MAX_USSD = 1024  # characters of a text in several lines; the network sends 182
 MAX_DOUBTS = 16  # sends that ended without a result within the ten minutes we listen for it
 
 ESC = b"\x1b"
@@ -91,6 +94,7 @@ class Chat:
         self._lines: list[str] = []
         self._echo = ""
         self._urc_header = ""
+        self._ussd = ""  # a +CUSD whose text goes on
         self._list_header = False  # the last information line still waits for its PDU
         self._swallow_ok = False  # the OK behind a late +CMGS
         self._held: tuple[tuple[str, ...], Final] | None = None
@@ -227,7 +231,7 @@ class Chat:
 
     def _cut_prompts(self, raw: bytes) -> bytes:
         """Take `>` from the start of a line, even before the line has ended: nothing else may follow a prompt."""
-        while b">" in raw:
+        while b">" in raw and (not self._ussd or self._awaits_prompt()):  # a menu's line may begin with it
             rest = raw.lstrip(_EDGE_BYTES)
             if rest[:1] != b">" or len(raw) - len(rest) >= MAX_LINE:
                 break
@@ -256,6 +260,7 @@ class Chat:
         self._lines = []
         self._echo = ""
         self._urc_header = ""
+        self._ussd = ""
         self._list_header = False
         self._swallow_ok = False
         self._held = None
@@ -282,6 +287,8 @@ class Chat:
 
     def _take(self, line: str) -> None:
         """One line, stripped and not empty."""
+        if self._ussd and self._more_ussd(line):
+            return
         if self._urc_header:
             header, self._urc_header = self._urc_header, ""
             if is_pdu(line):
@@ -308,13 +315,17 @@ class Chat:
 
     def _prompt(self) -> None:
         match self.state:
-            case State.WAITING if self.command is not None and self.command.prompts:
+            case State.WAITING if self._awaits_prompt():
+                self._end_ussd("broken_ussd")  # a text that never ends must not hide a prompt
                 self.state = State.PROMPT
                 self._events.append(Prompt())
             case State.PROMPT | State.DATA:
                 pass  # some firmwares prompt twice
             case _:
                 self._events.append(StuckPrompt())
+
+    def _awaits_prompt(self) -> bool:
+        return self.state is State.WAITING and self.command is not None and self.command.prompts
 
     def _information(self, line: str) -> None:
         command = self.command
@@ -327,6 +338,8 @@ class Chat:
             return
         if takes_two_lines(line):
             self._urc_header = line
+        elif unfinished_ussd(line):
+            self._ussd = line
         elif is_nmea(line):
             self._wrong_protocol("nmea")
         elif self.state is State.QUARANTINED and not survives_quarantine(line):
@@ -339,6 +352,24 @@ class Chat:
             self._inform(line)
         else:
             self._events.append(Odd("unexpected", line))
+
+    def _more_ussd(self, line: str) -> bool:
+        """Whether this line is part of the USSD text that has begun."""
+        final = self.command is not None and final_result(line, verbose=True) is not None
+        if final or breaks_ussd(line) or len(self._ussd) > MAX_USSD:
+            self._end_ussd("broken_ussd")
+            return False
+        self._ussd += "\n" + line
+        if not unfinished_ussd(self._ussd):
+            self._end_ussd()
+        return True
+
+    def _end_ussd(self, odd: str = "") -> None:
+        said, self._ussd = self._ussd, ""
+        if said:
+            if odd:
+                self._events.append(Odd(odd))
+            self._events.append(Urc(said))
 
     def _inform(self, line: str) -> None:
         command = self.command

@@ -25,6 +25,8 @@ __all__ = [
     "pin",
     "send",
     "storage",
+    "ussd",
+    "ussd_end",
     "vendor",
     "word",
 ]
@@ -32,7 +34,7 @@ __all__ = [
 MAX_LINE = 78  # old Telit and Siemens firmwares cut longer lines
 
 _VERB = r"AT(?:[A-Z&][A-Z0-9]{0,3}|[+^#!*$%&][A-Z0-9_]{1,15})?"
-_ARGUMENT = r'(?:-?[0-9]{1,10}|"[A-Za-z0-9 +._/-]{0,40}")?'
+_ARGUMENT = r'(?:-?[0-9]{1,10}|"[A-Za-z0-9 +._/*#-]{0,64}")?'
 GRAMMAR = re.compile(rf"{_VERB}(?:\?|=\?|=(?!\?){_ARGUMENT}(?:,{_ARGUMENT}){{0,9}})?")
 """What a command line may look like; the property test holds every written byte against it."""
 
@@ -43,8 +45,10 @@ _SHAPES = {
     "pin": re.compile(r"[0-9]{4,8}"),
     "word": re.compile(r"[A-Za-z0-9 ._/-]{1,24}"),
     "digits": re.compile(r"[0-9]{1,10}"),
+    "USSD text": re.compile(r"[A-Za-z0-9 +._/*#-]{1,64}"),
 }
 _PDU = re.compile(r"[0-9A-F]{2,400}")
+_USSD_DCS = 15  # the default alphabet, language not told (23.038 §5)
 
 
 class CommandError(ValueError):
@@ -151,6 +155,20 @@ def send(length: int) -> Command:
     """AT+CMGS in PDU mode (27.005 §4.3). `length`: octets of the TPDU, without the service-centre part."""
     text = f"AT+CMGS={integer(length, 1, 175).text}"
     return Command(text=text, owns=("+CMGS:",), informs=True, prompts=True, sms=True)
+
+
+def ussd(text: str) -> Command:
+    """AT+CUSD=1 (27.007 §7.15): a code or a reply, as the modem wants it written. It owns no line: the network's answer
+    comes when it comes, before the OK or a minute behind it."""
+    line = f"AT+CUSD=1,{_quoted('USSD text', text).text},{_USSD_DCS}"
+    if len(line) > MAX_LINE:
+        raise CommandError(f"a USSD text of {len(text)} characters does not fit into one line")
+    return Command(text=line)
+
+
+def ussd_end() -> Command:
+    """AT+CUSD=2: end the session."""
+    return build("AT+CUSD", integer(2), owns=())
 
 
 def pdu_bytes(pdu: str) -> bytes:

@@ -30,6 +30,8 @@ from drivers.contract import (
     Sink,
     Submission,
     SubmitError,
+    UssdAnswer,
+    UssdFailed,
 )
 from drivers.gsm import PduError
 from drivers.gsm.pdu import encode_submit
@@ -58,6 +60,7 @@ SLOW_SEND = 60.0  # seconds; a healthy message takes 15
 MODEM_ERRORS = 3  # of cause "modem" in a row, then the modem is brought up again
 SAME_REFERENCE = 3  # the same TP-MR so often in a row: this modem does not count
 NET_ERRORS = 3  # texts in a row that the network refuses while we are registered: it has dropped us without a word
+_BESIDE_USSD = (Cause.MODEM, Cause.NET, Cause.BUSY)  # what a modem says that sends no text in an open session
 UNANSWERED = 3  # texts in a row without any result
 
 
@@ -211,6 +214,22 @@ class ModemDriver:
         if replies.smss_reference(answer.lines) == self._last_reference:
             return Absent()
         return CannotTell(reason="The modem has used another reference since, or none can be read.")
+
+    async def ussd(self, text: str, within: float, *, reply: bool = False) -> UssdAnswer:
+        """See `contract.Ussd`."""
+        session = self._session
+        if session is None or not session.ready:
+            raise UssdFailed("link_down", str(self._not_ready()))
+        return await session.ussd.ask(text, within, reply=reply)
+
+    async def end_ussd(self) -> bool:
+        """See `contract.Ussd`."""
+        if self._session is None:
+            return False
+        try:
+            return await self._session.ussd.end()
+        except LineDown as down:
+            raise UssdFailed("link_down", str(down)) from None
 
     async def health(self) -> Health:
         """What is known now; the modem is not asked."""
@@ -405,6 +424,8 @@ class ModemDriver:
                 session.in_trouble("sends_unanswered")
             return error
         self._unanswered = 0
+        if error.cause in _BESIDE_USSD:
+            session.ussd.give_way()
         if error.cms == 305:  # text mode is back: the modem restarted unseen; another would have sent the hex as a text
             session.restart("text_mode")
         elif error.cms == 310 or error.cme == 10:
@@ -412,7 +433,10 @@ class ModemDriver:
         elif error.cms == 528:
             await self._leave_link_mode(session)
         elif error.cause is Cause.MEM or error.cms == 512:  # full, or our text met an incoming one: read the inbox
-            session.scan_soon(everything=error.cause is Cause.MEM)
+            if error.cause is Cause.MEM:
+                session.storage_is_full()
+            else:
+                session.scan_soon(everything=False)
         if error.cause is Cause.MODEM:
             self._modem_errors += 1
             if self._modem_errors >= MODEM_ERRORS:

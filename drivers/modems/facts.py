@@ -41,6 +41,11 @@ class Facts(msgspec.Struct, kw_only=True):
         return self.iccid or (f"imei:{self.imei}" if self.imei else channel)
 
     @property
+    def full(self) -> bool:
+        """No place is left for incoming texts; False also where the modem does not tell."""
+        return 0 < self.size <= self.used
+
+    @property
     def full_model(self) -> str:
         """Maker and model, the maker once."""
         return self.model if self.maker and self.model.startswith(self.maker) else f"{self.maker} {self.model}".strip()

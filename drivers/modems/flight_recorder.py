@@ -17,7 +17,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from drivers.modems.masking import mask
+from drivers.modems.masking import mask, unfinished
 
 __all__ = ["FlightRecorder", "kept_of", "recording_of"]
 
@@ -184,7 +184,7 @@ def _lines(said: Iterable[Entry], offset: float) -> Iterable[str]:
         if direction != side:
             yield from _told(at + offset, side, bytes(words))
             at, side, words = moment, direction, bytearray()
-        elif words.endswith((b"\n", b"\r", b"\x1a")):
+        elif words.endswith((b"\n", b"\r", b"\x1a")) and not unfinished(bytes(words)):
             yield from _told(at + offset, side, bytes(words))
             at, words = moment, bytearray()
         words += data

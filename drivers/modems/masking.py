@@ -12,15 +12,18 @@ from drivers.gsm import PduError, address, userdata
 from drivers.gsm.pdu import decode
 from drivers.gsm.tpdu import Deliver, Report, Submit
 
-__all__ = ["mask", "mask_number", "mask_pdu"]
+__all__ = ["mask", "mask_number", "mask_pdu", "unfinished"]
 
+# The end of a USSD text. A quote at the end of a line may be one of its own.
+_SAID_ALL = rb"\" *(?:, *\d* *(?:[\r\n]|\Z)|\r\n\r\n|[\r\n]*\Z|[\r\n]+[+^][A-Z])"
 _PRIVATE = re.compile(
-    rb"(?P<ussd>\+CUSD: *\d,\")(?P<said>[^\"\r\n]*)"
+    rb"(?P<ussd>\+CUSD(?:: *|=)\d *, *\")(?P<said>(?s:.*?))(?=" + _SAID_ALL + rb"|[\r\n]+[+^][A-Z]|\Z)"
     rb"|(?P<head>\+(?:CMT|CMGR|CMGL|CBM):[^\r\n]*[\r\n]+)(?P<text>(?!\+|OK\b|ERROR\b)[^\r\n]+)"
     rb"|(?P<hex>(?<![0-9A-Za-z])[0-9A-Fa-f]{20,})"
     rb"|(?P<digits>(?<![0-9A-Za-z])\d{7,19}(?![0-9A-Za-z]))"
     rb"|(?P<rest>(?<=[\r\n])[0-9A-Fa-f]{8,}(?=[\r\n\x1a]))"
 )
+_UNFINISHED = re.compile(rb"\+CUSD: *\d *, *\"(?!(?s:.*?)" + _SAID_ALL + rb")")
 _CARD = 22  # digits of an ICCID, at most
 _SHORT = 6  # digits of a short code, which is nobody's private number
 
@@ -28,6 +31,12 @@ _SHORT = 6  # digits of a short code, which is nobody's private number
 def mask(said: bytes) -> bytes:
     """One side's words, cut between two lines."""
     return _PRIVATE.sub(_masked, said)
+
+
+def unfinished(said: bytes) -> bool:
+    """It ends within a USSD text, which may go on in the next line."""
+    at = said.rfind(b"+CUSD:")
+    return at >= 0 and _UNFINISHED.match(said, at) is not None
 
 
 def mask_number(digits: str) -> str:
@@ -61,7 +70,7 @@ def _masked(found: re.Match[bytes]) -> bytes:
     if found["ussd"] is not None:
         said: bytes = found["said"]
         hexadecimal = len(said) % 2 == 0 and re.fullmatch(rb"[0-9A-Fa-f]+", said)
-        return bytes(found["ussd"]) + (b"0" if hexadecimal else b"x") * len(said)
+        return bytes(found["ussd"]) + re.sub(rb"[^\r\n]", b"0" if hexadecimal else b"x", said)
     if found["head"] is not None:
         text: bytes = found["text"]
         line = text.strip(b" \0")

@@ -19,6 +19,7 @@ class Notification(Enum):
     DOUBTFUL = "it may have restarted, or only says that it is ready"
     SIM_GONE = "the SIM was taken out"
     FULL = "the storage is full"
+    USSD = "the network says something by USSD"
     CALL = "somebody calls"
     CALL_OVER = "the caller has hung up"
     NOISE = "nothing that concerns texts"
@@ -34,6 +35,7 @@ _TABLE: tuple[tuple[tuple[str, ...], Notification], ...] = (
     (("RDY", "^SYSSTART"), Notification.RESTARTED),
     (("+CPIN: NOT", "+SIMCARD: NOT AVAILABLE"), Notification.SIM_GONE),
     (("^SMMEMFULL", "^SMGO: 1", "^SMGO:1", '+CIEV: "smsfull",1', '+QIND: "smsfull"', "+CIEV: 8,1"), Notification.FULL),
+    (("+CUSD:",), Notification.USSD),
     (("RING", "+CRING:", "+CLIP:"), Notification.CALL),
     (("NO CARRIER", "MISSED_CALL"), Notification.CALL_OVER),
     # ^BOOT comes every 20 s on Huawei E1xx, and once after a restart: ask whether our settings are still there.

@@ -41,6 +41,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     chunk: int = 0  # octets of a PDU written at a time; 0 = all at once
     chunk_pause: float = 0.0
     result_timeout: float = 180.0  # seconds from Ctrl-Z to the result
+    packs_ussd: bool = False  # USSD texts are written, and mostly come, as packed septets in hexadecimal
     keep_link: bool = True  # AT+CMMS=2 for bursts
     reads_smss: bool = False  # EF_SMSS tells whether a doubtful send was handed over; only where it was proven
 

@@ -29,12 +29,14 @@ from drivers.modems.ringing import Ringing
 from drivers.modems.settings import ModemSettings
 from drivers.modems.startup import Startup, StartupError
 from drivers.modems.teller import Teller
+from drivers.modems.ussd_session import UssdSession
 
 __all__ = ["Session"]
 
 log = logging.getLogger("gsmbridge.modem")
 
 ECHO_TRIES = 3  # a modem that echoes after that goes on doing so; the echo is dropped anyway
+STORAGE_FULL = "storage_full"
 MAX_EARLY = 64  # notifications kept while the modem is brought up
 
 
@@ -84,6 +86,9 @@ class Session:
         self._late: list[LateResult | MissedCall] = []
         self._usable_from = 0.0
         self.line = Line(link, timing=settings.timing, monotonic=monotonic, on_event=self._heard, trace=trace)
+        self.ussd = UssdSession(
+            self.line, timing=settings.timing, monotonic=monotonic, wake=self._wake.set, odd=teller.count
+        )
 
     async def run(self) -> None:
         """Raises `LineDown`, or `StartupError` when this is another modem's port."""
@@ -113,6 +118,7 @@ class Session:
                 finally:
                     self.ready = False
                     self.inbox = None
+                    self.ussd.lost("The modem restarted, or was lost, in the middle of the session.")
         finally:
             self.line.close()
 
@@ -137,6 +143,13 @@ class Session:
         """A text went through."""
         self._sends_again = True
         self._wake.set()
+
+    def storage_is_full(self) -> None:
+        """The modem says so: it is emptied, and told."""
+        self._full = True
+        if self.facts is not None and self.facts.size > 0:
+            self.facts.used = self.facts.size
+        self.scan_soon(everything=True)
 
     def scan_soon(self, *, everything: bool) -> None:
         if self.inbox is not None:
@@ -206,6 +219,7 @@ class Session:
                 health_due,
                 inbox.next_due(),
                 self._ringing.next_due(),
+                self.ussd.next_due(),
                 now + self._timing.sink_retry if self._late else health_due,
             )
             if self._without_network is not None and now < self._without_network + UNREGISTERED_FOR < due:
@@ -274,6 +288,7 @@ class Session:
             await self._quietly("ATE0")
         self._echo = False
         await self._calls(facts)
+        await self.ussd.work()
         if inbox.lying_reports:
             inbox.lying_reports = False
             self._startup.no_stored_reports = True
@@ -307,6 +322,10 @@ class Session:
                 self._teller.count("no_answer")
         await self._same_sim(facts)
         await inbox.measure()
+        if facts.full:
+            self._full = True
+        elif self._teller.now.code == STORAGE_FULL:
+            await self._tell(LinkState.UP, *self._remark(facts))
         if facts.size > 0 and inbox.undeletable * 2 >= facts.size:
             await self._tell(
                 LinkState.UP,
@@ -392,8 +411,9 @@ class Session:
                 if self.inbox is not None:
                     self.restart("sim_gone")
             case Notification.FULL:
-                self._full = True
-                self.scan_soon(everything=True)
+                self.storage_is_full()
+            case Notification.USSD:
+                self.ussd.heard(line)
             case Notification.CALL:
                 self._ringing.heard(line, self._monotonic())
             case Notification.CALL_OVER:
@@ -413,8 +433,7 @@ class Session:
         if notice is None:
             inbox.scan_soon()
         elif notice.index < 0:  # Huawei: +CMTI: "SM",-1
-            self._full = True
-            inbox.scan_soon(everything=True)
+            self.storage_is_full()
         else:
             inbox.announced(notice)
 
@@ -470,7 +489,11 @@ class Session:
             return "smsc_missing", "The SIM has no service centre. Put its number into the configuration (smsc)."
         if facts.direct:
             return "no_storage", "This SIM has no room for texts; they are taken directly."
-        return "", ""
+        return self._was_full() if facts.full else ("", "")
+
+    def _was_full(self) -> tuple[str, str]:
+        name = self._teller.channel
+        return STORAGE_FULL, f"The message storage of {name} was full; more texts may come in a burst."
 
     async def _tell_trouble(self) -> None:
         port, shared, full = self.line.link.port, self._shared, self._full
@@ -482,11 +505,7 @@ class Session:
                 f"Another program talks to the modem on {port} (seen: {shared}). Stop it. {holders_sentence(port)}",
             )
         if full:
-            await self._tell(
-                LinkState.UP,
-                "storage_full",
-                f"The message storage of {self._teller.channel} was full; more texts may come in a burst.",
-            )
+            await self._tell(LinkState.UP, *self._was_full())
 
     async def _tell(self, state: LinkState, code: str, reason: str) -> None:
         facts = self.facts

@@ -13,6 +13,7 @@ __all__ = [
     "Final",
     "Result",
     "belongs",
+    "breaks_ussd",
     "final_result",
     "is_foreign",
     "is_nmea",
@@ -20,6 +21,7 @@ __all__ = [
     "is_pdu",
     "survives_quarantine",
     "takes_two_lines",
+    "unfinished_ussd",
 ]
 
 
@@ -59,7 +61,7 @@ _QUESTIONS = (  # these lines only ever answer a question; when it was not ours,
 )
 _NOTIFICATIONS = (  # told apart from stale answers even in quarantine
     "+CMTI:", "+CDSI:", "+CREG:", "+CEREG:", "+CGREG:", "+CIEV:", "+WIND:", "+QIND:", "+CLIP:", "+CRING:", "+CPIN:",
-    "+CFUN:", "^", *_WORDS,
+    "+CFUN:", "+CUSD:", "^", *_WORDS,
 )
 # fmt: on
 _FINALS = {
@@ -99,6 +101,9 @@ _TWO_LINES = ("+CMT:", "+CDS:", "+CBM:")
 _NMEA = ("$GP", "$GN", "$GL", "$GA", "$GB")
 _PREFIXED = re.compile(r"[+^*#$!%&][A-Za-z0-9]")
 _REGISTRATION_ANSWER = re.compile(r"\+C[GE5]?REG:\s*\d\s*,\s*\d{1,2}\s*(?:,|$)")
+_USSD = re.compile(r'\+CUSD:\s*\d\s*,\s*"')
+_USSD_END = re.compile(r'"\s*(?:,\s*\d*\s*)?$')
+_UPPER_PREFIX = re.compile(r"[+^][A-Z][A-Z0-9]+:")
 _HEX = re.compile(r"[0-9A-Fa-f]{2,}")
 
 
@@ -152,3 +157,14 @@ def survives_quarantine(line: str) -> bool:
 def takes_two_lines(line: str) -> bool:
     """+CMT, +CDS and +CBM are followed by a PDU (27.005 §3.4.1)."""
     return line.startswith(_TWO_LINES)
+
+
+def unfinished_ussd(said: str) -> bool:
+    """A +CUSD whose text goes on in the next line: menus have several, and 27.007 §7.15 does not forbid it."""
+    opening = _USSD.match(said)
+    return opening is not None and _USSD_END.search(said, opening.end()) is None
+
+
+def breaks_ussd(line: str) -> bool:
+    """No line of a menu looks like this."""
+    return _UPPER_PREFIX.match(line) is not None

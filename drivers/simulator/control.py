@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from drivers.simulator.ledger import Entry
+from drivers.simulator.menus import codes_from
 from drivers.simulator.simulation import SimulatedModem, Simulation
 
 __all__ = ["Control", "ControlError", "serve_control"]
@@ -219,6 +220,16 @@ def _swap(simulation: Simulation, request: _Request) -> dict[str, Any]:
     return {}
 
 
+def _ussd(simulation: Simulation, request: _Request) -> dict[str, Any]:
+    """What the codes in `set` are answered with: by the SIM of `modem`, or by the network to all."""
+    codes = codes_from(request.set)
+    if request.modem is None:
+        simulation.network.ussd = codes
+    else:
+        simulation.modem_of(request.modem).sim.ussd = codes
+    return {}
+
+
 def _ring(simulation: Simulation, request: _Request) -> dict[str, Any]:
     """`total` times, three seconds apart; withheld when `sender` is empty."""
     simulation.modem_of(request.modem or "").modem.ring(request.sender, times=request.total or 10)
@@ -236,6 +247,7 @@ _ACTIONS: dict[str, Callable[[Simulation, _Request], dict[str, Any]]] = {
     "replug": _replug,
     "reboot": _reboot,
     "ring": _ring,
+    "ussd": _ussd,
     "rename": _rename,
     "reset_usb": _reset_usb,
     "cut_power": _cut_power,

@@ -28,6 +28,7 @@ __all__ = [
     "Stage",
     "Tally",
     "Then",
+    "UssdForm",
     "changed",
     "load",
     "pick",
@@ -80,6 +81,15 @@ class Cure(StrEnum):
         """Whether it cures what `other` would."""
         order = list(Cure)
         return other is not None and order.index(self) >= order.index(other)
+
+
+class UssdForm(StrEnum):
+    """How a modem gives a USSD text."""
+
+    PLAIN = "plain"
+    PACKED = "packed"  # septets, in hexadecimal
+    UCS2 = "ucs2"
+    OCTETS = "octets"  # of plain characters, in hexadecimal
 
 
 class SendFault(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +147,11 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     busy_drops: bool = False  # bytes that come while a command runs are lost; otherwise they wait
     announce: bool = True  # False: no +CMTI although CNMI asks for it
     announce_storage: str | None = None  # +CMTI names this one, whatever is true
+    ussd_delay: Latency = 0.05  # from the OK to what the network says
+    ussd_form: UssdForm | None = None  # instead of the profile's
+    ussd_last: int = 0  # the verdict with the last text: 2 where the network ends the session itself
+    ussd_ignored: int = 0  # so many USSD texts get no answer
+    ussd_blocks: bool = False  # +CMS ERROR: 302 for sends while a session is open
     readable_after: float = 0.0  # a new record is read as empty that long
     stops_routing: bool = False  # no +CNMA in time, and +CNMI falls back to mt 0, ds 0 (27.005 §3.4.4)
     delete_fails: int = 0  # so many CMGD answer CMS 320

@@ -70,6 +70,7 @@ class Modem:
         self.sms_ready_at = 0.0
         self.pending: Timer | None = None  # the host has to acknowledge (+CNMA) before this runs out
         self.deletes_to_fail = self.faults.delete_fails
+        self.ussd_to_ignore = self.faults.ussd_ignored
         self.told_full = False
         self._writer = Writer(profile, self.later)
         self._mode = _Mode.OFF
@@ -141,6 +142,8 @@ class Modem:
             self._writer.recount()
         if "delete_fails" in knobs:
             self.deletes_to_fail = self.faults.delete_fails
+        if "ussd_ignored" in knobs:
+            self.ussd_to_ignore = self.faults.ussd_ignored
         if "noise" in knobs or "noise_every" in knobs:
             start_noise(self)
         if self.receptive:

@@ -16,6 +16,7 @@ from drivers.simulator import tpdu
 from drivers.simulator.clock import Clock
 from drivers.simulator.faults import NetworkFaults, ReportFault, Tally, changed, pick
 from drivers.simulator.ledger import Entry, Ledger
+from drivers.simulator.menus import CODES, Codes
 from drivers.simulator.sim import Sim
 
 __all__ = ["SMSC", "Host", "Network", "Reception", "Rejected"]
@@ -61,14 +62,14 @@ class Network:
         faults: NetworkFaults | None = None,
         ledger: Ledger | None = None,
         smsc: str = SMSC,
-        ussd: dict[str, str] | None = None,
+        ussd: Codes | None = None,
     ) -> None:
         self.clock = clock
         self.random = random
         self.faults = faults or NetworkFaults()
         self.ledger = Ledger() if ledger is None else ledger
         self.smsc = smsc
-        self.ussd = ussd if ussd is not None else {"*100#": "Balance 10"}
+        self.ussd = dict(CODES) if ussd is None else ussd
         self.refused = 0
         self._boxes: dict[str, _Mailbox] = {}
         self._routes: dict[bytes, _Mailbox | None] = {}

@@ -47,6 +47,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     refused: frozenset[str] = frozenset()  # commands that answer ERROR although the standard has them
     bad_length: int = 304  # +CMS ERROR for a PDU that is not as long as said
     full: str = ""  # line sent when the storage became full
+    packs_ussd: bool = False  # USSD texts are packed septets in hexadecimal, both ways
     full_index: int | None = None  # Huawei: +CMTI: "SM",-1
 
     boot: tuple[tuple[float, str], ...] = ()  # (seconds after power, line) of a reset
@@ -76,6 +77,7 @@ PROFILES: dict[str, Profile] = _profiles(
         cnmi_ds=(0, 1, 2),
         full='^SMMEMFULL: "SM"',
         full_index=-1,
+        packs_ussd=True,
         boot=((1.0, "^BOOT:12345678,0,0,0,75"), (4.0, "^SIMST:1"), (5.0, "^SRVST:2")),
         boot_seconds=3.0,
     ),

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from drivers.simulator.commands import Command, Form, Handler, cme, fields, number_in
 from drivers.simulator.faults import Cure
-from drivers.simulator.general import coded, decoded
+from drivers.simulator.general import coded
 from drivers.simulator.sim import READY
+from drivers.simulator.ussd import ussd
 
 if TYPE_CHECKING:
     from drivers.simulator.modem import Modem
@@ -99,24 +100,6 @@ def _activity(modem: Modem, command: Command) -> list[str]:
     return [f"+CPAS: {3 if modem.settings.values.get('call') else 0}"]
 
 
-def _ussd(modem: Modem, command: Command) -> list[str]:
-    """+CUSD=1,"code",15: OK at once, the answer comes unsolicited (27.007 §7.15)."""
-    match command.form:
-        case Form.READ:
-            return ["+CUSD: 1"]
-        case Form.TEST:
-            return ["+CUSD: (0-2)"]
-        case Form.SET | Form.EXECUTE:
-            values = fields(command.argument)
-            if len(values) < 2:
-                return []
-            answer = modem.network.ussd.get(decoded(modem, values[1]))
-            scheme = 72 if modem.settings.charset == "UCS2" else 15
-            line = "+CUSD: 4" if answer is None else f'+CUSD: 0,"{coded(modem, answer)}",{scheme}'
-            modem.later(0.05, modem.announce, line)
-            return []
-
-
 def _hang_up(modem: Modem, command: Command) -> list[str]:
     modem.settings.values.pop("call", None)
     return []
@@ -139,7 +122,7 @@ COMMANDS: dict[str, Handler] = {
     "+CESQ": _signal_extended,
     "+CBC": _battery,
     "+CPAS": _activity,
-    "+CUSD": _ussd,
+    "+CUSD": ussd,
     "H": _hang_up,
     "+CHUP": _hang_up,
     "D": _dial,

@@ -27,6 +27,8 @@ def _send(modem: Modem, command: Command) -> list[str] | Prompt:
     if command.form is Form.TEST:
         return []
     need_messages(modem)
+    if modem.faults.ussd_blocks and modem.settings.ussd.screen is not None:
+        raise cms(302)
     at = modem.clock.monotonic()
     if modem.settings.text_mode:
         return Prompt(partial(_text_given, modem, textmode.destination(command), at))

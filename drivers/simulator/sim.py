@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from drivers.simulator.menus import Codes
+
 __all__ = ["Record", "Sim", "Storage"]
 
 NOT_INSERTED, READY, PIN, PUK = "NOT INSERTED", "READY", "SIM PIN", "SIM PUK"
@@ -38,7 +40,8 @@ class Storage:
 
 
 class Sim:
-    """`credit`: messages left to send; None = no limit. `pin` None: not asked for."""
+    """`credit`: messages left to send; None = no limit. `pin` None: not asked for. `ussd`: its own codes, instead of
+    the network's."""
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Sim:
         puk: str = "12345678",
         size: int = 20,
         credit: int | None = None,
+        ussd: Codes | None = None,
     ) -> None:
         self.number = number
         self.iccid = iccid
@@ -65,6 +69,7 @@ class Sim:
         self.records = Storage(size)
         self.last_reference = 255  # EF_SMSS, 31.102 §4.2.9: the next SUBMIT carries 0
         self.credit = credit
+        self.ussd = ussd
 
     @property
     def state(self) -> str:

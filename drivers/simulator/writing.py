@@ -7,12 +7,20 @@ from collections.abc import Callable
 import msgspec
 
 from drivers.simulator.faults import Faults
+from drivers.simulator.menus import Screen
 from drivers.simulator.profiles import Profile
 
-__all__ = ["Settings", "Writer"]
+__all__ = ["Settings", "UssdState", "Writer"]
 
 OUTPUT = 262_144  # octets kept of what paced writing has not written yet
 _NUMERIC = {"OK": "0", "CONNECT": "1", "RING": "2", "NO CARRIER": "3", "ERROR": "4"}  # V.250 §5.7.1
+
+
+class UssdState(msgspec.Struct):
+    """`number` counts what the host said; `screen`: what the network wants an answer to."""
+
+    number: int = 0
+    screen: Screen | None = None
 
 
 class Settings(msgspec.Struct, kw_only=True):
@@ -29,6 +37,7 @@ class Settings(msgspec.Struct, kw_only=True):
     storages: list[str]  # +CPMS
     registration: dict[str, int] = msgspec.field(default_factory=dict)  # +CREG, +CGREG, +CEREG
     operator_format: int = 0
+    ussd: UssdState = msgspec.field(default_factory=UssdState)
     values: dict[str, str] = msgspec.field(default_factory=dict)  # of commands that only remember
 
     @staticmethod

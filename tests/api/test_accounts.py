@@ -67,7 +67,7 @@ def test_balance_and_sender_names() -> None:
         answer = await s.reader.get("/v1/channels/mobizon/balance")
         account = simulation.account("mobizon")
         assert answer.status_code == 200, answer.text
-        assert answer.json() == {"amount": str(account.credit), "currency": "EUR", "unit": "money"}
+        assert answer.json() == {"amount": str(account.credit), "currency": "EUR", "unit": "money", "at": None}
         answer = await s.reader.get("/v1/channels/mobizon/senders")
         assert {item["name"] for item in answer.json()["items"]} == set(account.senders)
 

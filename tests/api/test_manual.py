@@ -16,8 +16,9 @@ from bridge.api.orders import BatchIn, OrderIn
 from bridge.api.problems import CATALOGUE, Problem
 from bridge.api.routetest import RouteOut, WayOut
 from bridge.api.schedules import OccurrenceOut, ScheduleIn, ScheduleOut
-from bridge.api.shapes import ChannelOut, InboundOut, KeyCreated, ModemOut, ReportOut
+from bridge.api.shapes import ArrivalsOut, ChannelOut, InboundOut, KeyCreated, LeftOut, ModemOut, ReportOut
 from bridge.api.story import MessageDetail, PartStatus
+from bridge.api.ussd import UssdIn, UssdOut
 from bridge.model import AttemptState, Status
 
 from .support import Service, run
@@ -25,7 +26,7 @@ from .support import Service, run
 SHOWN = [
     *(MessageDetail, InboundOut, ChannelOut, ModemOut, KeyCreated, BatchIn, Problem, ReportOut),
     *(BalanceOut, QuoteOut, SenderOut, StatusOut, LookupOut, RouteOut, WayOut),
-    *(ScheduleIn, ScheduleOut, OccurrenceOut),
+    *(ScheduleIn, ScheduleOut, OccurrenceOut, UssdIn, UssdOut, LeftOut, ArrivalsOut),
 ]
 MANUAL = (Path(bridge.__file__).parent / "manual" / "api.md").read_text(encoding="utf-8")
 

@@ -9,7 +9,7 @@ import pytest
 
 from drivers.modems import chat as chats
 from drivers.modems.chat import Chat, ChatError, State
-from drivers.modems.commands import Command, build, integer, send, vendor
+from drivers.modems.commands import Command, build, integer, send, ussd, vendor
 from drivers.modems.events import (
     Answer,
     BareOk,
@@ -34,6 +34,7 @@ CGMM = build("AT+CGMM", bare=True, informs=True)
 CMGL = msgspec.structs.replace(vendor("AT+CMGL=4"), lists=True, sms=True)
 CMGR = build("AT+CMGR", integer(3), lists=True, sms=True)
 CMGS = send(19)
+USSD = ussd("*100#")
 PDU = "0031000C914477000910320000A705C8329BFD06"
 TEXT = "0791447700090000040C9144770009103200006230419003514009D2329C9D07658B53"
 REPORT = "0791447700090000062A0C91447700091032623041900351406230419003124000"
@@ -122,6 +123,31 @@ CASES: dict[str, tuple[list[Step], list[ChatEvent]]] = {
         [answer(build("ATH"), final=Final(Result.CALL, None, "NO CARRIER"))],
     ),
     "text direct": ([f"\r\n+CMT: ,27\r\n{TEXT}\r\n".encode()], [Urc("+CMT: ,27", TEXT)]),
+    "USSD": ([b'\r\n+CUSD: 0,"Balance 10",15\r\n'], [Urc('+CUSD: 0,"Balance 10",15')]),
+    "USSD between a command and its OK": (
+        [sends(USSD), b"\r\n+CUSD: 2\r\n\r\nOK\r\n"],
+        [Urc("+CUSD: 2"), answer(USSD)],
+    ),
+    "a menu of several lines, one of them like a prompt": (
+        [b'\r\n+CUSD: 1,"Menu\r\n1 OK\r\n\r\n> 2 Back\r\n+48 Call us",15\r\n'],
+        [Urc('+CUSD: 1,"Menu\n1 OK\n> 2 Back\n+48 Call us",15')],
+    ),
+    "a menu behind a time-out": (
+        [sends(AT), ABANDON, b'\r\n+CUSD: 1,"1\r\n2",15\r\n'],
+        [Urc('+CUSD: 1,"1\n2",15')],
+    ),
+    "a menu without its end, before a notification": (
+        [b'\r\n+CUSD: 1,"1 Balance\r\n2 Top\r\n\r\n+CMTI: "SM",3\r\n'],
+        [Odd("broken_ussd"), Urc('+CUSD: 1,"1 Balance\n2 Top'), Urc('+CMTI: "SM",3')],
+    ),
+    "a menu without its end, before a result": (
+        [sends(AT), b'\r\n+CUSD: 1,"1 Balance\r\n\r\nOK\r\n'],
+        [Odd("broken_ussd"), Urc('+CUSD: 1,"1 Balance'), answer(AT)],
+    ),
+    "a menu without its end hides no prompt": (
+        [b'\r\n+CUSD: 1,"1 Balance\r\n', sends(CMGS), b"\r\n> ", DATA, b"\r\n+CMGS: 4\r\n\r\nOK\r\n"],
+        [Odd("broken_ussd"), Urc('+CUSD: 1,"1 Balance'), Prompt(), answer(CMGS, "+CMGS: 4", sent=True)],
+    ),
     "report direct": ([f"\r\n+CDS: 25\r\n{REPORT}\r\n".encode()], [Urc("+CDS: 25", REPORT)]),
     "report without its PDU": (
         [b"\r\n+CDS: 25\r\n\r\nRING\r\n"],

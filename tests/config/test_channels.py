@@ -211,3 +211,25 @@ def test_all_mistakes_are_named_at_once() -> None:
         ("provider[0].token", 5),
         ("route[0].channels", 9),
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "at", "says"),
+    [
+        ('balance_ussd = "101"', "balance_ussd", "ends with #"),
+        ("balance_pattern = '([0-9.]+)'", "balance_pattern", "without the code"),
+        ("balance_ussd = '*101#'\nbalance_pattern = '[0-9]+'", "balance_pattern", "around the amount"),
+        ("balance_ussd = '*101#'\nbalance_pattern = '(a+)+'", "balance_pattern", "cannot be repeated"),
+        ("balance_ussd = '*101#'\nbalance_pattern = '(a'", "balance_pattern", "at character 1"),
+        ('balance_ussd = "*101#"\nbalance_currency = "zl"', "balance_currency", "ISO 4217"),
+        ('balance_ussd = "*101#"\nbalance_low = "much"', "balance_low", "is no price"),
+        ('balance_ussd = "*101#"\nbalance_every = "1s"', "balance_every", "out of range"),
+    ],
+)
+def test_a_balance_that_cannot_be_asked_is_refused_with_its_place(line: str, at: str, says: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse(MODEM + line, read_secret=secret)
+    (problem,) = error.value.problems
+    assert problem.at == f"modem[0].{at}"
+    assert says in problem.detail
+    assert problem.line

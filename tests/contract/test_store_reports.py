@@ -55,6 +55,22 @@ def test_listening_to_is_by_recipient_newest_first(place: Place) -> None:
     place.do(story)
 
 
+def test_due_reports_are_the_newest_of_a_span_whose_report_was_asked_for(place: Place) -> None:
+    def story(c: Changes) -> None:
+        tried = [accepted(c, n) for n in range(4)]
+        accepted(c, 9, order=put(c, Status.SENDING, report=False))
+        in_doubt(c)
+        c.reported(
+            tried[2].id, tp_st=0, fate="delivered", fingerprint="f", at=START, discharged_at=START, listening=True
+        )
+        found = c.due_reports(tried[0].id, tried[3].id + 100, 9)
+        assert [(r.attempt, r.delivered) for r in found] == [(t.id, t is tried[2]) for t in tried[1:]]
+        assert {(r.sim, r.recipient) for r in found} == {(SIM, "00700800")}
+        assert [r.attempt for r in c.due_reports(0, tried[3].id, 2)] == [tried[1].id, tried[2].id]
+
+    place.do(story)
+
+
 def test_an_attempt_is_listened_for_until_an_hour_after_delivery(place: Place) -> None:
     def story(c: Changes) -> Attempt:
         tried = accepted(c, 5)

@@ -39,6 +39,9 @@ OPEN = Found(port="/dev/ttyUSB0", model="E173")
 ROOM = 10 << 30
 
 
+LEFT = {"amount": "4.20", "currency": "PLN", "at": None, "low": False, "problem": None}
+
+
 def channel(**changes: Any) -> dict[str, Any]:
     modem = {
         "model": "E173",
@@ -50,7 +53,15 @@ def channel(**changes: Any) -> dict[str, Any]:
         "service_centre": "+48602951111",
         "port": "/dev/ttyUSB0",
     }
-    plain = {"id": "gsm1", "driver": "modem", "state": "up", "code": None, "reason": None, "paused_until": None}
+    plain: dict[str, Any] = {
+        "id": "gsm1",
+        "driver": "modem",
+        "state": "up",
+        "code": None,
+        "reason": None,
+        "paused_until": None,
+    }
+    plain |= {"balance": None, "arrivals": {"due": 40, "delivered": 38, "silent_block": False}}
     told = {name: value for name, value in changes.items() if name not in modem}
     return plain | told | {"modem": modem | {name: value for name, value in changes.items() if name in modem}}
 
@@ -129,6 +140,13 @@ def test_a_sound_installation_gets_nothing_but_ok() -> None:
         ({"channels": (channel(model="SIM800L"),)}, "only_2g", "note"),
         ({"channels": (channel(state="down", code="unplugged", reason="Plug it in."),)}, "unplugged", "error"),
         ({"channels": (channel(paused_until="2026"),)}, "paused", "warning"),
+        ({"channels": (channel(arrivals={"due": 40, "delivered": 3, "silent_block": True}),)}, "silent_block", "error"),
+        ({"channels": (channel(balance=LEFT | {"low": True}),)}, "balance", "warning"),
+        (
+            {"channels": (channel(balance=LEFT | {"problem": "The network does not know this code."}),)},
+            "balance",
+            "warning",
+        ),
         ({"asked": (Checkup(found=OPEN, pin="SIM PUK"),)}, "pin", "error"),
         ({"asked": (Checkup(found=OPEN, pin="READY", pin_tries=1),)}, "pin_tries", "error"),
         ({"asked": (Checkup(found=Found(port="p", code="port_in_use", problem="x")),)}, "port_in_use", "error"),

@@ -139,3 +139,18 @@ def test_a_disk_that_refuses_costs_the_recording_and_nothing_else(
 
     asyncio.run(main())
     assert sum("recording_failed" in record.message for record in caplog.records) == 1
+
+
+def test_a_ussd_text_in_pieces_and_lines_is_masked_whole(tmp_path: Path) -> None:
+    async def main() -> None:
+        made = recorder(tmp_path, Clock())
+        made.trace(">", b'AT+CUSD=1,"*105*4711#",15\r')
+        for piece in (b'\r\n+CUSD: 1,"Anna\r\n', b"Smith\r\n", b'1 Pay",15\r\n', b"\r\nOK\r\n"):
+            made.trace("<", piece)
+        await written(made)
+
+    asyncio.run(main())
+    kept = recording_of(tmp_path, "gsm1")
+    assert not any(word in kept for word in ("4711", "Anna", "Smith", "Pay"))
+    assert kept.count("\n") == 5
+    assert kept.endswith("< OK\n")

@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
-from drivers.contract import Encoding, Incoming, IncomingKind, LinkState, Ports, Reference
+from drivers.contract import Encoding, Incoming, IncomingKind, LinkChange, LinkState, Ports, Reference
+from drivers.simulator.pdus import PDUS
+from drivers.simulator.sim import Record
 from tests.drivers.support import Scene, play
 
 CHUNKS = pytest.mark.parametrize("chunk", [0, 1], ids=["whole", "bytewise"])
@@ -75,6 +77,30 @@ def test_i07_a_full_storage_is_drained_and_told(chunk: int) -> None:
         assert b"CMGR=-1" not in scene.stage.written
 
     play("inbound/I07", host, chunk=chunk)
+
+
+def test_i33_a_storage_is_told_as_full_again_only_after_there_was_room() -> None:
+    async def host(scene: Scene) -> None:
+        await scene.finished()
+        codes = [change.code for change in scene.sink.of(LinkChange) if change.state is LinkState.UP]
+        assert codes == ["", "storage_full", "", "storage_full"]
+        assert (await scene.driver.health()).storage_used == 20
+
+    play("inbound/I33", host)
+
+
+def test_a_storage_that_fills_without_a_word_is_noticed_by_its_count() -> None:
+    async def host(scene: Scene) -> None:
+        understudy = scene.stage.player._understudy
+        assert understudy is not None
+        records = understudy.modem.storage(understudy.modem.settings.storages[2])
+        for _ in range(records.size):  # stored drafts, which are not ours to delete
+            records.add(Record(stat=2, pdu=bytes.fromhex(PDUS["S1"]), since=0.0))
+        await scene.sink.link(LinkState.UP, "storage_full")
+        records.slots.clear()
+        await scene.sink.link(LinkState.UP, "", after=len(scene.sink.events))
+
+    play("sending/S00", host)
 
 
 def test_i08_a_text_that_cannot_be_deleted_is_handed_over_once() -> None:

@@ -23,19 +23,19 @@ def test_a_transcript_is_readable_named_and_played(file: Path) -> None:
     assert name in TESTS or f'"{file.stem}"' in TESTS or name == "sending/E2A" or name == "sending/E2B"
 
 
-# Every fault scenario, by its number: where its transcript is. U01-U04 come with USSD itself.
+# Every fault scenario, by its number: where its transcript is.
 SCENARIOS = {
     **{f"F{n:02}": "framing" for n in range(1, 16)},
     **{f"P{n:02}": "sim" for n in range(1, 13)},
     **{f"S{n:02}": "sending" for n in range(1, 37)},
     **{f"R{n:02}": "reports" for n in range(1, 18)},
     **{f"I{n:02}": "inbound" for n in range(1, 33)},
-    "U05": "ussd",
+    **{f"U{n:02}": "ussd" for n in range(1, 6)},
     **{f"H{n:02}": "health" for n in range(1, 11)},
 }
 
 
 def test_every_fault_scenario_has_its_transcript() -> None:
-    assert len(SCENARIOS) == 123
+    assert len(SCENARIOS) == 127
     there = {(file.stem, file.parent.name) for file in FILES}
     assert set(SCENARIOS.items()) - there == set()

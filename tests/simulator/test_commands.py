@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from drivers.gsm import alphabet
 from drivers.simulator.commands import Command, Form, fields, parse
-from tests.simulator.rig import SUBMIT, Rig
+from drivers.simulator.faults import Faults, UssdForm
+from tests.simulator.rig import PROMPT, SUBMIT, Rig
 
 OK = b"\r\nOK\r\n"
 ERROR = b"\r\nERROR\r\n"
@@ -179,6 +181,36 @@ def test_ussd_answers_later_in_the_character_set_asked_for() -> None:
         OK + b'\r\n+CUSD: 0,"00420061006C0061006E00630065002000310030",72\r\n'
     )
     assert rig.say(b'AT+CUSD=1,"*999#",15\r', after=0.1).endswith(b"\r\n+CUSD: 4\r\n")
+
+
+def test_a_ussd_menu_is_one_session_until_it_is_left() -> None:
+    rig = Rig()
+    menu = b'\r\n+CUSD: 1,"1 Balance\n2 Top-up",15\r\n'
+    assert rig.say(b'AT+CUSD=1,"*111#",15\r', after=0.1) == OK + menu
+    assert rig.say(b'AT+CUSD=1,"7",15\r', after=0.1) == OK + menu
+    assert rig.say(b'AT+CUSD=1,"1",15\r', after=0.1) == OK + b'\r\n+CUSD: 0,"Balance 10",15\r\n'
+    rig.say(b'AT+CUSD=1,"*111#",15\r', after=0.1)
+    assert rig.say(b"AT+CUSD=2\r", after=1) == OK
+    assert rig.say(b'AT+CUSD=1,"1",15\r', after=0.1).endswith(b"\r\n+CUSD: 4\r\n")
+    rig.say(b'AT+CUSD=1,"*100#",15\r')
+    assert rig.say(b"AT+CUSD=2\r", after=1) == OK  # what was to come does not come
+
+
+def test_ussd_by_knobs_by_sim_and_by_profile() -> None:
+    rig = Rig(faults=Faults(ussd_delay=5.0, ussd_ignored=1, ussd_last=2, ussd_form=UssdForm.OCTETS, ussd_blocks=True))
+    assert rig.say(b'AT+CUSD=1,"*100#",15\r', after=60) == OK
+    assert rig.say(b'AT+CUSD=1,"*100#",15\r', after=4.9) == OK
+    assert rig.pass_time(0.2) == b'\r\n+CUSD: 2,"42616C616E6365203130",15\r\n'
+    rig.say(b'AT+CUSD=1,"*111#",15\r', after=6)
+    assert rig.say(b"AT+CMGS=19\r") == b"\r\n+CMS ERROR: 302\r\n"
+    rig.say(b"AT+CUSD=2\r")
+    assert rig.say(b"AT+CMGS=19\r") == PROMPT
+    packing = Rig("huawei")
+    packing.modem.sim.ussd, packing.modem.sim.credit = {"*100#": "Texts: {credit}"}, 7
+    packing.say(b'AT+CUSD=1,"AA180C3602",15\r')
+    expected = alphabet.pack(alphabet.encode("Texts: 7")).hex().upper().encode()
+    assert packing.pass_time(0.1) == b'\r\n+CUSD: 0,"' + expected + b'",15\r\n'
+    assert packing.say(b'AT+CMEE=1;+CUSD=1,"*100#",15\r').endswith(b"+CME ERROR: 50\r\n")
 
 
 def test_a_call_rings_until_it_is_hung_up() -> None:

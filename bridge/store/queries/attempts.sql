@@ -98,6 +98,15 @@ WHERE attempts.sim = :channel AND attempts.tp_mr IS NULL AND attempts.listening 
 ORDER BY attempts.id DESC
 LIMIT :limit;
 
+-- name: due_reports
+-- The newest of a span of ids, by the primary key.
+SELECT attempts.id, attempts.sim, attempts.recipient, coalesce(attempts.fate, '') = 'delivered'
+FROM attempts JOIN messages ON messages.id = attempts.message
+WHERE attempts.id > :after AND attempts.id < :before AND attempts.state IN ('accepted', 'accepted_late')
+    AND messages.report = 1
+ORDER BY attempts.id DESC
+LIMIT :limit;
+
 -- name: add_report
 INSERT INTO reports ({report}) VALUES ({report_values});
 

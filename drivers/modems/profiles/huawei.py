@@ -42,4 +42,5 @@ PROFILE = Profile(
     acknowledges_texts=False,  # claims service 1, must be treated as 0 (oFono)
     acknowledges_reports=False,
     first_index=0,
+    packs_ussd=True,  # dongles; AT^USSDMODE=0 would change it, and not all know that
 )
