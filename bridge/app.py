@@ -51,6 +51,7 @@ from bridge.policy.admission import MODEM_KINDS, Defaults, Order, admit
 from bridge.policy.gate import Gate
 from bridge.policy.prices import tariff
 from bridge.policy.timing import Timetable
+from bridge.room import Room
 from bridge.schedule import Housekeeping
 from bridge.service_manager import notify, watchdog_within
 from bridge.store import StoreError
@@ -85,6 +86,7 @@ class App:
         self.clock = clock
         self.timekeeping: Timekeeping  # set once the service runs, as the next
         self.recurring: Recurring
+        self.room: Room
         self.url = ""
         self.housekeeping: Housekeeping | None = None  # set once the service runs
         self.channels: dict[str, Channel] = {}
@@ -113,6 +115,8 @@ class App:
                 doubts=doubts,
                 clock_trusted=self.clock.trusted,
                 clock_steps=self.timekeeping.steps,
+                disk_free=self.store.free,
+                disk_level=self.room.level,
                 channels=await self.snapshots(),
             )
         )
@@ -181,7 +185,7 @@ async def running(
             telemetry,
             lambda: intake.defaults,
             complaint=lambda message: intake.gate.complaint(message) if intake.gate.active else None,
-            trusted=lambda: clock.trusted,
+            trusted=lambda: clock.trusted and app.room.enough,
             wake_dispatch=dispatch.wake,
         )
         schedules = Schedules(store, ids, now, lambda: intake.defaults, wake=recurring.wake)
@@ -251,6 +255,17 @@ async def running(
             recurring.wake()
             housekeeping.again()
 
+        app.room = Room(
+            store,
+            intake,
+            app.channels,
+            now,
+            telemetry,
+            directory=settings.service.state_dir,
+            free=lambda: store.free,
+            wake=wake_all,
+        )
+        store.on_level(app.room.turned)
         timekeeping = Timekeeping(clock, store, telemetry, give_back=give_back, wake=wake_all)
         app.timekeeping = timekeeping
         tasks = await stack.enter_async_context(_Tasks())
@@ -536,7 +551,7 @@ def _parts(
             return False, str(intake.closed)
         if not app.ready:
             return False, "the service is starting"
-        return True, "" if app.clock.trusted else reason(app.clock.belief)
+        return True, "; ".join(filter(None, (reason(app.clock.belief), app.room.detail)))
 
     async def route(order: Order) -> RouteTest:
         """Raises `Rejected` for what would not be taken either."""

@@ -19,6 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from bridge.model import ChannelSnapshot, Instant, Status
+from bridge.policy.storage import Level
 from drivers.contract import LinkState
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     doubts: int
     clock_trusted: bool = True
     clock_steps: int = 0
+    disk_free: int = 0
+    disk_level: Level = Level.AMPLE
     channels: list[ChannelSnapshot]
 
 
@@ -162,6 +165,13 @@ class _Collector(Collector):
         yield CounterMetricFamily(
             "gsmbridge_clock_steps", "Times the wall clock was set, since the start.", f.clock_steps
         )
+        yield GaugeMetricFamily(
+            "gsmbridge_disk_free_bytes", "Room on the disk that holds the messages, as last seen.", f.disk_free
+        )
+        level = GaugeMetricFamily("gsmbridge_disk_level", "1 for how it is with that room.", labels=["level"])
+        for one in Level:
+            level.add_metric([one.value], one is f.disk_level)
+        yield level
         up = GaugeMetricFamily("gsmbridge_channel_up", "1 while the channel can send and receive.", labels=["channel"])
         backlog = GaugeMetricFamily(
             "gsmbridge_channel_backlog", "Messages assigned, not yet armed.", labels=["channel"]
