@@ -57,6 +57,7 @@ from bridge.policy.balance import ANY_AMOUNT, parse_pattern
 from bridge.policy.gate import Gate
 from bridge.policy.prices import tariff
 from bridge.policy.timing import Timetable
+from bridge.room import Room
 from bridge.schedule import Housekeeping
 from bridge.service_manager import notify, watchdog_within
 from bridge.store import StoreError, View
@@ -95,6 +96,7 @@ class App:
         self.outbox: Outbox
         self.balances: Balances
         self.deliveries: Deliveries
+        self.room: Room
         self.url = ""
         self.housekeeping: Housekeeping | None = None  # set once the service runs
         self.channels: dict[str, Channel] = {}
@@ -132,6 +134,8 @@ class App:
                 oldest_doubt_seconds=age(view.oldest_doubt()),
                 clock_trusted=self.clock.trusted,
                 clock_steps=self.timekeeping.steps,
+                disk_free=self.store.free,
+                disk_level=self.room.level,
                 channels=channels,
                 webhooks=[webhook(view, endpoint) for endpoint in view.endpoints()],
             )
@@ -219,7 +223,7 @@ async def running(
             telemetry,
             lambda: intake.defaults,
             complaint=lambda message: intake.gate.complaint(message) if intake.gate.active else None,
-            trusted=lambda: clock.trusted,
+            trusted=lambda: clock.trusted and app.room.enough,
             wake_dispatch=dispatch.wake,
         )
         schedules = Schedules(store, ids, now, lambda: intake.defaults, wake=recurring.wake)
@@ -313,6 +317,17 @@ async def running(
             for channel in app.channels.values():
                 channel.clock_set()
 
+        app.room = Room(
+            store,
+            intake,
+            app.channels,
+            now,
+            telemetry,
+            directory=settings.service.state_dir,
+            free=lambda: store.free,
+            wake=wake_all,
+        )
+        store.on_level(app.room.turned)
         timekeeping = Timekeeping(clock, store, telemetry, give_back=give_back, wake=wake_all)
         app.timekeeping = timekeeping
         tasks = await stack.enter_async_context(_Tasks())
@@ -606,7 +621,7 @@ def _parts(
             return False, str(intake.closed)
         if not app.ready:
             return False, "the service is starting"
-        return True, "" if app.clock.trusted else reason(app.clock.belief)
+        return True, "; ".join(filter(None, (reason(app.clock.belief), app.room.detail)))
 
     async def route(order: Order) -> RouteTest:
         """Raises `Rejected` for what would not be taken either."""

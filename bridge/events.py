@@ -25,6 +25,7 @@ __all__ = [
     "CallData",
     "ChannelData",
     "ClockData",
+    "DiskData",
     "EndpointData",
     "Event",
     "EventType",
@@ -68,6 +69,7 @@ class EventType(StrEnum):
     WEBHOOK_DISABLED = "webhook.disabled"
     WEBHOOK_TEST = "webhook.test"  # only when the test button is pressed; no filter keeps it back
     CLOCK_UNTRUSTED = "clock.untrusted"
+    DISK_ROOM = "disk.room"
     SCHEDULE_SKIPPED = "schedule.skipped"
 
 
@@ -222,6 +224,15 @@ class ClockData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
 
 
+class DiskData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The disk of the store has more or less room than before. `state`: ample, low (a warning) or critical (no orders
+    are taken, nothing is sent). `free`: octets."""
+
+    state: str
+    free: int
+    reason: str = ""
+
+
 class ScheduleData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A recurring send left one of its times out. `at`: that time."""
 
@@ -247,6 +258,8 @@ def _shape(type: EventType) -> type[msgspec.Struct]:
             return OptOutData
         case "clock", _:
             return ClockData
+        case "disk", _:
+            return DiskData
         case "schedule", _:
             return ScheduleData
     return EndpointData

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from bridge.latency import ChannelLatencies, Histogram
 from bridge.model import ChannelSnapshot, Status
+from bridge.policy.storage import Level
 from drivers.contract import LinkState, RepairState
 
 __all__ = ["ChannelFigures", "Figures", "WebhookFigures", "render_metrics"]
@@ -51,6 +52,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     oldest_doubt_seconds: float
     clock_trusted: bool
     clock_steps: int
+    disk_free: int  # bytes
+    disk_level: Level
     channels: list[ChannelFigures]
     webhooks: list[WebhookFigures]
 
@@ -82,6 +85,10 @@ def _of_service(f: Figures) -> Iterator[Metric]:
         "gsmbridge_clock_trusted", "1 while the wall clock is believed; else deferred texts are held.", f.clock_trusted
     )
     yield CounterMetricFamily("gsmbridge_clock_steps", "Times the wall clock was set, since the start.", f.clock_steps)
+    about = "Room on the disk that holds the messages, as last seen."
+    yield GaugeMetricFamily("gsmbridge_disk_free_bytes", about, f.disk_free)
+    levels = {(level.value,): int(level is f.disk_level) for level in Level}
+    yield _gauge("gsmbridge_disk_level", "1 for how it is with that room.", levels, "level")
 
 
 def _of_channels(channels: Sequence[ChannelFigures]) -> Iterator[Metric]:

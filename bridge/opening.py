@@ -12,6 +12,7 @@ from pathlib import Path
 from bridge.config import Settings
 from bridge.model import Instant, Message
 from bridge.policy import doubt
+from bridge.store.space import Space
 from bridge.store.sqlite import SqliteStore, open_store
 
 __all__ = ["StateDirectoryError", "open_database", "windows"]
@@ -36,7 +37,7 @@ async def open_database(
             message.policy, priority=message.priority, now=at, expires_at=message.expires_at, windows=waits
         )
 
-    return await open_store(directory / DATABASE, now=now, doubt_deadline=deadline, know=know)
+    return await open_store(directory / DATABASE, now=now, doubt_deadline=deadline, know=know, space=Space(directory))
 
 
 def windows(settings: Settings) -> doubt.Windows:

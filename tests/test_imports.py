@@ -40,12 +40,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bridge.pulse": (),
     "bridge.watchdog": (),
     "bridge.latency": (),
-    "bridge.metrics": ("bridge.latency", "bridge.model", "drivers.contract"),
+    "bridge.metrics": ("bridge.latency", "bridge.model", "bridge.policy.storage", "drivers.contract"),
     "bridge.telemetry": ("bridge.model",),
     "bridge.policy": ("bridge.model", "drivers.contract", "drivers.gsm"),
     "bridge.store": (
-        "bridge.clock", "bridge.endpoints", "bridge.events", "bridge.model", "bridge.policy.urgency", "bridge.states",
-        "drivers.contract",
+        "bridge.clock", "bridge.endpoints", "bridge.events", "bridge.model", "bridge.policy.storage",
+        "bridge.policy.urgency", "bridge.states", "drivers.contract",
     ),
     "bridge.outbound": (
         "bridge.clock", "bridge.events", "bridge.latency", "bridge.model", "bridge.policy", "bridge.pulse",
@@ -75,7 +75,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bridge.policy", "bridge.states", "bridge.store", "bridge.telemetry", "bridge.webhooks", "drivers.contract",
         "drivers.gsm",
     ),
-    "bridge.doctor": ("bridge.config", "drivers.modems"),
+    "bridge.doctor": ("bridge.config", "bridge.policy.storage", "drivers.modems"),
+    "bridge.room": (
+        "bridge.events", "bridge.model", "bridge.outbound", "bridge.policy", "bridge.store", "bridge.telemetry",
+    ),
     "bridge.opening": ("bridge.config", "bridge.model", "bridge.policy", "bridge.store"),
     "bridge.app": ("bridge", "drivers"),
     "bridge.cli": ("bridge", "drivers"),

@@ -66,6 +66,7 @@ def gather(config: Path | None, *, ask: bool = True) -> Facts:
     from bridge.opening import DATABASE
     from bridge.policy.clocks import BUILD
     from bridge.store.inspect import look
+    from bridge.store.space import BALLAST
 
     machine = Machine()
     settings, troubles = _settings(config)
@@ -83,7 +84,7 @@ def gather(config: Path | None, *, ask: bool = True) -> Facts:
         source=None if source is None else str(source),
         settings=settings,
         troubles=troubles,
-        state=machine.state(directory),
+        state=machine.state(directory, BALLAST),
         database=Database(
             path=str(path),
             there=there,

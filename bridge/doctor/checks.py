@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from bridge.doctor import modems
 from bridge.doctor.facts import Facts, ServiceState
 from bridge.doctor.findings import Finding, Severity
+from bridge.policy.storage import Level, judge, marks
 
 __all__ = ["CHECKS", "examine"]
 
@@ -14,7 +15,7 @@ Check = Callable[[Facts], Iterator[Finding]]
 
 OK, NOTE, WARNING, ERROR = Severity
 _MIB = 1 << 20
-LITTLE, TOO_LITTLE = 500 * _MIB, 50 * _MIB  # octets; a day of traffic, an hour
+LARGE = 1 << 40  # octets: a file system that does not say its size
 FEW_FILES = 200  # inodes
 LATE = 600_000  # milliseconds a webhook may lag behind
 LITTLE_MONEY = 0.0
@@ -170,11 +171,12 @@ def disk(facts: Facts) -> Iterator[Finding]:
     if found is None or found.free is None:
         return
     left = f"{found.free // _MIB:,} MiB free"
+    level = judge(Level.AMPLE, free=found.free, held=found.ballast, at=marks(found.size or LARGE))
     remedy = "Make room: journalctl --vacuum-size=100M, apt clean; du -xh / | sort -h | tail names what is large"
-    if found.free < TOO_LITTLE:
-        what = f"the disk is full ({left}): orders are refused soon"
+    if level is Level.CRITICAL:
+        what = f"the disk is full ({left}): orders are refused and texts wait until there is room"
         yield Finding(severity=ERROR, check="disk", what=what, where=found.path, remedy=remedy)
-    elif found.free < LITTLE:
+    elif level is Level.LOW:
         yield Finding(severity=WARNING, check="disk", what=f"little room: {left}", where=found.path, remedy=remedy)
     else:
         yield Finding(severity=OK, check="disk", what=left, where=found.path)

@@ -30,6 +30,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     mine: bool = True  # we may look into it
     free: int | None = None
     size: int | None = None
+    ballast: int = 0  # octets in reserve beside what is free
     files_free: int | None = None  # inodes; None where the file system has no such limit
     files: int | None = None
     read_only: bool = False

@@ -39,7 +39,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     def grabbers(self) -> tuple[str, ...]:
         return tuple(name for name in _GRABBERS if runs(name, str(self.proc)))
 
-    def state(self, directory: Path) -> State:
+    def state(self, directory: Path, ballast: str = "") -> State:
+        """`ballast`: the file in it that holds room in reserve."""
         try:
             found = directory.stat()
         except FileNotFoundError:
@@ -52,6 +53,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
             owner=_name(found.st_uid),
             mine=os.access(directory, os.R_OK | os.X_OK),
             wide=_wide(directory),
+            ballast=_reserved(directory / ballast) if ballast else 0,
         )
 
     def guard(self, file: Path) -> Guard | None:
@@ -116,6 +118,13 @@ def _room(directory: Path) -> State:
         files_free=told.f_favail,
         read_only=bool(told.f_flag & os.ST_RDONLY),
     )
+
+
+def _reserved(file: Path) -> int:
+    try:
+        return file.stat().st_blocks * 512
+    except OSError:
+        return 0
 
 
 def _wide(directory: Path) -> tuple[str, ...]:

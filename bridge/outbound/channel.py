@@ -103,6 +103,7 @@ class Channel:
         self.backlog: deque[Job] = deque()
         self.busy = False
         self.draining = False
+        self.halted = ""  # why nothing is armed for now, though the channel is well; a stable word
         self._bridge = bridge
         self._tell = Teller(bridge.telemetry, id)
         self._work = asyncio.Event()
@@ -133,6 +134,7 @@ class Channel:
             or self.paused_until is not None
             or self._resting is not None
             or self.draining
+            or self.halted
         ):
             return False
         return self.meter is None or self.meter.full is None
@@ -201,6 +203,12 @@ class Channel:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_driver(), name=f"driver-{self.id}")
             tasks.create_task(self._send(), name=f"channel-{self.id}")
+
+    def halt(self, why: str) -> None:
+        """Arm nothing more until it is called with "". What is on the air ends as always."""
+        self.halted = why
+        self._note_fitness()
+        self._work.set()
 
     async def give_back(self) -> None:
         """What is assigned and not armed goes back into the queue, and is claimed anew."""

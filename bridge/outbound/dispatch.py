@@ -366,4 +366,4 @@ class Dispatch:
 
 def _why(channel: Channel) -> str:
     full = None if channel.meter is None else channel.meter.full
-    return channel.code if full is None else full.reason
+    return (channel.halted or channel.code) if full is None else full.reason

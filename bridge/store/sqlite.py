@@ -16,11 +16,13 @@ from queue import SimpleQueue
 from typing import TypeVar, cast
 
 from bridge.model import Instant, Message
+from bridge.policy.storage import Level
 from bridge.store import CLOCK_HIGHEST, Changes, Recovered, StoreDamaged, StoreError, View, connect
 from bridge.store.changes import SqlChanges
 from bridge.store.files import Lock, create, sync_directory
 from bridge.store.migrate import migrate, steps
 from bridge.store.recover import last_id, recover
+from bridge.store.space import Space
 from bridge.store.views import SqlView
 from bridge.store.writer import Writer
 
@@ -42,6 +44,7 @@ async def open_store(
     max_pages: int | None = None,
     checked_at_once: int = CHECKED_AT_ONCE,
     know: Callable[[Instant], None] = lambda highest: None,
+    space: Space | None = None,
 ) -> SqliteStore:
     """Open the database, or make it. Brings the schema up to date, raises the epoch, puts claimed messages back and
     takes armed attempts for in doubt; `store.recovered` says what was found.
@@ -52,14 +55,16 @@ async def open_store(
     250,000 messages and take 0.2 s from memory), beside the work for a larger one, since a service must be ready soon.
     If that finds damage, the store refuses all further work.
 
+    `space`: the room on the disk, to be looked after.
+
     `know(highest)` is told the latest time at which the clock was known to be right, before `now` decides anything.
 
     Raises `StoreInUse`, `StoreDamaged`, `NewerDatabase`, `StoreFull`, `StoreError`.
     """
     opened = await asyncio.get_running_loop().run_in_executor(
-        None, _open, path, now, doubt_deadline, max_pages, checked_at_once, know
+        None, _open, path, now, doubt_deadline, max_pages, checked_at_once, know, space
     )
-    return SqliteStore(path, opened, now, readers)
+    return SqliteStore(path, opened, now, readers, space)
 
 
 class Opened:
@@ -77,7 +82,9 @@ class Opened:
 class SqliteStore:
     """See `bridge.store.Store`. `last_id`: the highest identifier that was in the database when it was opened."""
 
-    def __init__(self, path: Path, opened: Opened, now: Callable[[], Instant], readers: int) -> None:
+    def __init__(
+        self, path: Path, opened: Opened, now: Callable[[], Instant], readers: int, space: Space | None = None
+    ) -> None:
         self.path = path
         self.epoch = opened.epoch
         self.recovered = opened.recovered
@@ -86,7 +93,8 @@ class SqliteStore:
         self._closed = False
         self._lock = opened.lock
         self._connection = opened.connection
-        self._writer = Writer(opened.connection, SqlChanges(opened.connection, now), path)
+        self._writer = Writer(opened.connection, SqlChanges(opened.connection, now), path, space)
+        self._space = space
         self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         self._readers = [connect.reader(path) for _ in range(readers)]
         for connection in self._readers:
@@ -103,6 +111,16 @@ class SqliteStore:
     def on_events(self, told: Callable[[frozenset[int]], None]) -> None:
         """`told` is called in the loop after each commit, with the endpoints for which there is something new."""
         self._writer.on_events = told
+
+    def on_level(self, told: Callable[[Level], None]) -> None:
+        """`told` is called in the loop when the disk has more or less room than before; now, too."""
+        self._writer.on_level = told
+        told(self._writer.level)
+
+    @property
+    def free(self) -> int:
+        """Octets that may still be written, as last seen; 0 when nobody looks."""
+        return 0 if self._space is None else self._space.free
 
     async def until_damaged(self) -> StoreDamaged:
         """Returns when `damaged` is set, which is never if all goes well."""
@@ -170,11 +188,14 @@ def _open(
     max_pages: int | None,
     checked_at_once: int,
     know: Callable[[Instant], None],
+    space: Space | None,
 ) -> Opened:
     create(path)
     lock = Lock(path)
     connection: sqlite3.Connection | None = None
     try:
+        if space is not None:
+            space.look()  # first: on a full disk the opening needs what the ballast holds
         connection = connect.writer(path, max_pages=max_pages)
         opened = Opened(lock, connection)
         opened.checked = path.stat().st_size <= checked_at_once

@@ -8,6 +8,8 @@ which costs two statements a work, so it is done only then. When the disk is ful
 is run again in a transaction of its own, so that a small outcome is not refused because a large order was beside it. A
 work is therefore a function of the store and nothing else. Any other failure of a commit is the end: after a failed
 sync the kernel calls the pages clean, and a second sync would lie.
+
+Once a second, between two groups, the thread looks how much room the disk has.
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from bridge.policy.storage import Level
 from bridge.store import StoreDamaged, StoreError, StoreFull
 from bridge.store.changes import SqlChanges
 from bridge.store.connect import explain
+from bridge.store.space import EVERY, Space
 
 __all__ = ["Writer"]
 
@@ -43,12 +47,18 @@ class _Lost(Exception):
 
 
 class Writer:
-    def __init__(self, connection: sqlite3.Connection, changes: SqlChanges, path: Path) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, changes: SqlChanges, path: Path, space: Space | None = None
+    ) -> None:
         self.on_events: Callable[[frozenset[int]], None] = lambda endpoints: None
+        self.on_level: Callable[[Level], None] = lambda level: None
         self.failure: StoreDamaged | None = None  # set once; from then on every work gets it
         self._connection = connection
         self._changes = changes
         self._path = path
+        self._space = space
+        self.level = Level.AMPLE if space is None else space.level  # as the loop knows it
+        self._seen = self.level
         self._loop = asyncio.get_running_loop()
         # As long as there are callers: each waits for its answer before it brings the next work.
         self._pending: SimpleQueue[Job | None] = SimpleQueue()
@@ -99,10 +109,22 @@ class Writer:
         if touched:
             self.on_events(touched)
 
+    def _turned(self, level: Level) -> None:
+        self.level = level
+        self.on_level(level)
+
     # --- In the thread ---
 
     def _serve(self) -> None:
-        while (job := self._pending.get()) is not None:
+        while True:
+            try:
+                job = self._pending.get(timeout=None if self._space is None else EVERY)
+            except Empty:
+                self._look()
+                continue
+            if job is None:
+                return
+            self._look()
             outcomes, last = self._group(job)
             try:
                 self._loop.call_soon_threadsafe(self._deliver, outcomes, frozenset(self._changes.touched))
@@ -111,6 +133,15 @@ class Writer:
             self._changes.touched.clear()
             if last:
                 return
+
+    def _look(self) -> None:
+        if self._space is None:
+            return
+        self._space.look()
+        if self._space.level is not self._seen:
+            self._seen = self._space.level
+            with suppress(RuntimeError):  # the loop is gone
+                self._loop.call_soon_threadsafe(self._turned, self._seen)
 
     def _group(self, first: Job) -> tuple[list[Outcome], bool]:
         """Run and commit everything that waits. Returns the outcomes, and whether the end was called meanwhile."""
@@ -204,6 +235,8 @@ class Writer:
         elif isinstance(meaning, StoreFull):
             log.log(logging.DEBUG if self._full else logging.WARNING, "store_full path=%s", self._path)
             self._full = True
+            if self._space is not None:
+                self._space.exhausted()
         if meaning is not error:
             meaning.__cause__ = error
         return meaning
