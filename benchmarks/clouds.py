@@ -9,15 +9,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import uvloop
 
+from benchmarks.processes import Failed
 from drivers.simulator.providers import NAMES, ProviderSimulation
 
-__all__ = ["accounts", "clouds"]
+__all__ = ["accounts", "channel", "clouds", "control"]
 
 _RICH = Decimal(10_000_000)
 
@@ -60,6 +63,35 @@ def accounts(sim: ProviderSimulation) -> dict[str, dict[str, Any]]:
         "mobizon": {"url": url["mobizon"], "api_key": a["mobizon"].key},
         "smsc": {"url": f"{url['smsc']}/sys/soap.php", "login": a["smsc"].login, "password": a["smsc"].password},
     }
+
+
+def channel(id: str, driver: str, account: dict[str, Any], secrets: Path) -> str:
+    """A table of the configuration for this account; its secrets become files in the directory `secrets`."""
+    lines = ["[[provider]]", f'id = "{id}"', f'driver = "{driver}"']
+    for name, value in account.items():
+        if name in ("password", "api_key", "api_secret"):
+            file = secrets / f"{id}-{name}"
+            file.write_text(value)
+            file.chmod(0o600)
+            lines.append(f'{name}_file = "{file}"')
+        else:
+            lines.append(f"{name} = {msgspec.json.encode(value).decode()}")  # TOML writes strings and numbers alike
+    return "\n".join(lines) + "\n"
+
+
+def control(account: dict[str, Any], method: str, what: str, body: object = None) -> Any:
+    """Ask or change the simulated provider behind this account (drivers.simulator.providers.control)."""
+    parts = urlsplit(account["url"])
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    try:
+        connection.request(method, f"/-/{what}", msgspec.json.encode(body))
+        answer = connection.getresponse()
+        content = msgspec.json.decode(answer.read())
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise Failed(f"the simulated provider refused {what}: {content}")
+    return content
 
 
 async def _serve() -> None:

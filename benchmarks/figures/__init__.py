@@ -9,6 +9,7 @@ from benchmarks.figures import (
     accept,
     busy,
     deferred,
+    failover,
     idle,
     instant,
     latency,
@@ -35,5 +36,6 @@ FIGURES: dict[str, Callable[[Bench], list[Figure]]] = {
     "small": small.measure,
     "replies": replies.measure,
     "providers": providers.measure,
+    "failover": failover.measure,
     "webhooks": webhooks.measure,
 }

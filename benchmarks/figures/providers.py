@@ -15,7 +15,7 @@ import uvloop
 
 from benchmarks import workload
 from benchmarks.bench import Bench
-from benchmarks.clouds import clouds
+from benchmarks.clouds import channel, clouds
 from benchmarks.processes import Failed
 from benchmarks.report import Figure, Goal
 from drivers import registry
@@ -114,13 +114,8 @@ def _list(bench: Bench, account: dict[str, Any], count: int) -> tuple[float, flo
     ]
     order = msgspec.json.encode({"messages": messages, "report": False})
     with bench.site() as site:
-        secret = site.state_dir / "password"
-        secret.write_text(account["password"])
-        secret.chmod(0o600)
-        plain = {name: value for name, value in account.items() if name != "password"}
-        lines = ["[[provider]]", 'id = "cloud"', 'driver = "serwersms"', f'password_file = "{secret}"']
-        lines += [f'{name} = "{value}"' for name, value in plain.items()]
-        with bench.service(site, [], more="\n".join(lines)) as service:
+        table = channel("cloud", "serwersms", account, site.state_dir)
+        with bench.service(site, [], more=table) as service:
             service.await_channels()
             with service.client() as client:
                 began, used = monotonic(), service.cpu()

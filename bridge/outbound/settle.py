@@ -148,6 +148,7 @@ def fail(
             code=error.code,
             detail=error.detail,
             now=now,
+            due_at=message.due_at,
             channel=around.channel,
             bound=message.channel is not None,
             tries=message.tries,

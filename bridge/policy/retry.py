@@ -27,6 +27,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     detail: str
     now: Instant
+    due_at: Instant  # its place in the queue
     channel: str
     bound: bool  # the client asked for this channel
     tries: int  # used up before this one
@@ -43,6 +44,9 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Requeue(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes on at once keeps the time it was due at, and so its place before all that came later: behind them it
+    would wait until each of them has had its first try."""
+
     queue: str
     due_at: Instant
     counts: bool = True  # uses up a try
@@ -85,7 +89,7 @@ def late(f: LateFailure) -> Requeue | None:
 def after(f: Failure) -> Requeue | GiveUp:
     """Refusals and failures proven safe. Doubt is not decided here (policy.doubt)."""
     decision = _decide(f)
-    late = f.expires_at is not None and isinstance(decision, Requeue) and decision.due_at >= f.expires_at
+    late = isinstance(decision, Requeue) and f.expires_at is not None and max(f.now, decision.due_at) >= f.expires_at
     if late and f.cause is not Cause.LINK:  # there the queue sees to it, since nothing was tried
         return GiveUp(
             code="expired", reason=f"its validity ends before the next try; the last said: {f.detail}", expired=True
@@ -96,14 +100,14 @@ def after(f: Failure) -> Requeue | GiveUp:
 def _decide(f: Failure) -> Requeue | GiveUp:
     home = f.channel if f.bound or f.partly else ANY_CHANNEL
     if f.cause is Cause.LINK:
-        return Requeue(queue=home, due_at=f.now, counts=False, wait=False)
+        return Requeue(queue=home, due_at=f.due_at, counts=False, wait=False)
     if f.refused:
         if f.partly:
             return GiveUp(code="partly_sent", reason=f"a later part was refused: {f.detail}")
         last = f.tries + 1 >= f.max_tries
         if f.everywhere or f.cause is Cause.BUG or f.bound or f.elsewhere or last or not f.others:
             return GiveUp(code=f.code, reason=f.detail)
-        return Requeue(queue=ANY_CHANNEL, due_at=f.now, wait=False)
+        return Requeue(queue=ANY_CHANNEL, due_at=f.due_at, wait=False)
     if f.tries + 1 >= f.max_tries:
         return GiveUp(code="tries_used_up", reason=f"not sent after {f.tries + 1} tries; the last said: {f.detail}")
     unusable = f.channel_unusable and f.code not in BY_PATTERN
@@ -112,11 +116,11 @@ def _decide(f: Failure) -> Requeue | GiveUp:
         if f.policy is DoubtPolicy.AT_MOST_ONCE:
             return GiveUp(code="partly_sent", reason=f"the SIM went out of service between two parts: {f.detail}")
         if f.others and not f.bound:
-            return Requeue(queue=ANY_CHANNEL, due_at=f.now, whole=True, wait=False)
+            return Requeue(queue=ANY_CHANNEL, due_at=f.due_at, whole=True, wait=False)
     if f.others and home == ANY_CHANNEL:
         # At once elsewhere, whatever wait this channel asks for, and without using up a try: an outage of many modems
         # must not use up all of a message's tries within a second.
-        return Requeue(queue=ANY_CHANNEL, due_at=f.now, counts=False, wait=False)
+        return Requeue(queue=ANY_CHANNEL, due_at=f.due_at, counts=False, wait=False)
     return Requeue(queue=home, due_at=f.now + _delay(f))
 
 

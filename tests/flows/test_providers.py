@@ -72,6 +72,23 @@ def test_a_refusal_before_the_wire_goes_to_the_cloud_under_the_same_id(tmp_path:
     asyncio.run(flow())
 
 
+def test_what_is_refused_goes_before_those_that_wait_for_their_first_try(tmp_path: Path) -> None:
+    async def flow() -> None:
+        async with gateway(tmp_path, providers=("smsc",), route="cloud-first") as gate:
+            many = [f"+4860070{n:04}" for n in range(300)]
+            gate.clouds.account("smsc").barred = {number[1:] for number in many}
+            order = {"to": many, "text": "Hello"}
+            assert (await gate.http.post("/v1/batches", json=order)).status_code == 202
+            while len(gate.texts()) < len(many):
+                await gate.event("sent", channel="modem0")
+            tried = [request.at for request in gate.clouds.requests("smsc") if request.operation == "submit"]
+            by_modem = [entry.command_at for entry in gate.sim.network.ledger]
+            assert len(tried) == len(by_modem) == len(many)
+            assert by_modem[50] < tried[250]
+
+    asyncio.run(flow())
+
+
 def test_an_answer_lost_on_the_way_is_looked_up_and_not_sent_again(tmp_path: Path) -> None:
     async def flow() -> None:
         async with gateway(tmp_path, modems=0, providers=("smsc",)) as gate:

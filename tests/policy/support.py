@@ -20,6 +20,7 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 NOON: Instant = 1_773_489_600_000  # 2026-03-14T12:00:00Z
+DUE = NOON - MINUTE  # when a message became due that fails at noon
 
 ALICE = "+447700900123"
 BOB = "+447700900456"
@@ -38,6 +39,7 @@ def failure(**fields: Any) -> Failure:
         code="cms_42",
         detail="congestion",
         now=NOON,
+        due_at=DUE,
         channel="gsm1",
         bound=False,
         tries=0,

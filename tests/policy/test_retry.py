@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from bridge.model import ANY_CHANNEL, DoubtPolicy
 from bridge.policy.retry import Failure, GiveUp, LateFailure, Requeue, after, late
 from drivers.contract import Cause
-from tests.policy.support import DAY, HOUR, MINUTE, NOON, QUICK, SECOND, failure
+from tests.policy.support import DAY, DUE, HOUR, MINUTE, NOON, QUICK, SECOND, failure
 
-AT_ONCE = Requeue(queue=ANY_CHANNEL, due_at=NOON, counts=False, wait=False)
+AT_ONCE = Requeue(queue=ANY_CHANNEL, due_at=DUE, counts=False, wait=False)
 
 
 def in_queue(delay: int, queue: str = ANY_CHANNEL) -> Requeue:
@@ -28,13 +28,13 @@ def in_queue(delay: int, queue: str = ANY_CHANNEL) -> Requeue:
 @pytest.mark.parametrize("others", [False, True])
 def test_link_down_is_not_an_attempt(tries: int, others: bool) -> None:
     decision = after(failure(cause=Cause.LINK, tries=tries, others=others, refused=False))
-    assert decision == Requeue(queue=ANY_CHANNEL, due_at=NOON, counts=False, wait=False)
+    assert decision == Requeue(queue=ANY_CHANNEL, due_at=DUE, counts=False, wait=False)
 
 
 @pytest.mark.parametrize("why", ["bound", "partly"])
 def test_a_message_tied_to_its_channel_waits_for_its_link(why: str) -> None:
     decision = after(failure(cause=Cause.LINK, others=True, **{why: True}))
-    assert decision == Requeue(queue="gsm1", due_at=NOON, counts=False, wait=False)
+    assert decision == Requeue(queue="gsm1", due_at=DUE, counts=False, wait=False)
 
 
 def test_with_the_link_down_the_queue_sees_to_the_expiry() -> None:
@@ -51,7 +51,7 @@ def refusal(**fields: Any) -> Failure:
 
 
 def test_a_refused_message_goes_to_one_other_channel_at_once() -> None:
-    assert after(refusal(others=True)) == Requeue(queue=ANY_CHANNEL, due_at=NOON, wait=False)
+    assert after(refusal(others=True)) == Requeue(queue=ANY_CHANNEL, due_at=DUE, wait=False)
     assert after(refusal(others=True, elsewhere=True)) == GiveUp(code="cms_1", reason="not assigned")
 
 
@@ -161,7 +161,7 @@ def test_an_unknown_subscriber_may_be_the_number_and_sends_nothing_twice(code: s
     assert decision == in_queue(30 * SECOND, "gsm1")
 
 
-WHOLE = Requeue(queue=ANY_CHANNEL, due_at=NOON, whole=True, wait=False)
+WHOLE = Requeue(queue=ANY_CHANNEL, due_at=DUE, whole=True, wait=False)
 
 
 @pytest.mark.parametrize(
@@ -222,6 +222,7 @@ failures = st.builds(
     code=st.sampled_from(["cms_30", "cms_38", "no_prompt"]),
     detail=st.just("it failed"),
     now=st.just(NOON),
+    due_at=st.integers(NOON - HOUR, NOON),
     channel=st.just("gsm1"),
     bound=st.booleans(),
     tries=st.integers(0, 12),
@@ -247,16 +248,15 @@ def test_rules_that_always_hold(f: Failure) -> None:
         assert decision.code
         assert decision.reason
         return
-    assert decision.due_at >= NOON
+    assert decision.due_at >= NOON if decision.wait else decision.due_at == f.due_at  # at once: it keeps its place
     assert decision.queue in {ANY_CHANNEL, "gsm1"}
     assert not decision.counts or f.cause is not Cause.LINK
-    assert decision.counts or decision.due_at == NOON  # what waits has used up a try
+    assert decision.counts or not decision.wait  # what waits has used up a try
     assert not decision.counts or f.tries + 1 < f.max_tries
     assert not decision.counts or f.expires_at is None or decision.due_at < f.expires_at
     assert not f.bound or decision.queue == "gsm1"
     assert not f.partly or decision.queue == "gsm1" or decision.whole
     assert not decision.whole or f.policy is not DoubtPolicy.AT_MOST_ONCE
-    assert decision.wait == (decision.due_at > NOON) or decision.due_at == NOON
     assert not (f.refused and decision.counts) or not (f.everywhere or f.elsewhere or f.partly)
 
 

@@ -13,7 +13,7 @@ from drivers.simulator.providers.faults import Fault
 from drivers.simulator.providers.wire import Answer, Request, json_answer
 
 if TYPE_CHECKING:
-    from drivers.simulator.providers.service import Service
+    from drivers.simulator.providers.service import Seen, Service
 
 __all__ = ["controlled"]
 
@@ -36,7 +36,7 @@ def controlled(service: Service, request: Request) -> Answer:
     except (msgspec.MsgspecError, ValueError) as error:
         return json_answer({"error": str(error)}, status=400)
     if content is None:
-        names = ["GET ledger", "GET requests", "GET account", "PATCH account", "PATCH knobs", "PUT faults"]
+        names = ["GET ledger", "GET requests", "GET seen", "GET account", "PATCH account", "PATCH knobs", "PUT faults"]
         return json_answer({"error": "not here", "offered": [*names, "PUT course", "POST reply"]}, status=404)
     return json_answer(content)
 
@@ -47,6 +47,8 @@ def _done(service: Service, request: Request) -> object:
             return list(service.ledger)
         case "GET", "requests":
             return Counter(seen.operation for seen in service.requests)
+        case "GET", "seen":
+            return [_told(seen) for seen in service.requests]
         case "GET", "account":
             return service.account
         case "PATCH", "account":
@@ -72,6 +74,11 @@ def _done(service: Service, request: Request) -> object:
             return service.reply(reply.number, reply.text, to=reply.to)
         case _:
             return None
+
+
+def _told(seen: Seen) -> dict[str, Any]:
+    """When a request arrived and what it said, whatever was answered."""
+    return {"operation": seen.operation, "at": seen.at, "body": seen.request.body.decode("utf-8", "replace")}
 
 
 def _patch(account: Account, changes: dict[str, Any]) -> None:
