@@ -54,6 +54,8 @@ ADMIN = {
     ("POST", "/v1/keys"),
     ("POST", "/v1/keys/{id}/revoke"),
     ("GET", "/v1/channels/{id}/status"),
+    ("POST", "/v1/channels/{id}/ussd"),
+    ("DELETE", "/v1/channels/{id}/ussd"),
     ("POST", "/v1/opt-outs/{id}/remove"),
 }
 SOME_ID = "msg_0000000000001"

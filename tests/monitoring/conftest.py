@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.config import Settings
 from drivers.contract import Repair, RepairState
+from drivers.simulator.simulation import Simulation
 from tests.flows.gateway import gateway
 from tests.webhooks.support import LOCAL, receiver
 
@@ -24,10 +25,19 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> str:
     def with_webhooks(settings: Settings) -> Settings:
         return msgspec.structs.replace(settings, webhooks=LOCAL)
 
+    def with_credit(sim: Simulation) -> None:
+        sim.network.ussd["*101#"] = "Credit 20.50"
+
     async def flow() -> str:
         async with (
             receiver() as hook,
-            gateway(directory, options=[{"per_day": 10}], providers=("smsc",), settings=with_webhooks) as gate,
+            gateway(
+                directory,
+                options=[{"per_day": 10, "balance_ussd": "*101#", "balance_currency": "PLN"}],
+                before=with_credit,
+                providers=("smsc",),
+                settings=with_webhooks,
+            ) as gate,
         ):
             made = await gate.http.post("/v1/webhooks", json={"url": hook.url, "events": ["message.delivered"]})
             assert made.status_code == 201, made.text
@@ -42,7 +52,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> str:
             async with asyncio.timeout(10):
                 while True:  # the try is written down after the receiver has answered
                     text = (await gate.http.get("/metrics")).text
-                    if sample(text, "gsmbridge_webhook_delivery_seconds_count") == 2:
+                    credit = sample(text, "gsmbridge_channel_balance", channel="modem0", currency="PLN")
+                    if credit == 20.5 and sample(text, "gsmbridge_webhook_delivery_seconds_count") == 2:
                         return text
 
     return asyncio.run(flow())
