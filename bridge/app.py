@@ -100,8 +100,13 @@ class App:
 
     async def metrics(self) -> bytes:
         now = self.clock.now()
-        counts, (due, later, oldest), doubts = await self.store.read(
-            lambda v: (v.counts(), v.queue_depth(now), v.open_doubts())
+        counts, (due, later, oldest), doubts, webhooks = await self.store.read(
+            lambda v: (
+                v.counts(),
+                v.queue_depth(now),
+                v.open_doubts(),
+                {show_id("whk", e.id): v.backlog(e.id) for e in v.endpoints()},
+            )
         )
         return render_metrics(
             Figures(
@@ -114,6 +119,7 @@ class App:
                 clock_trusted=self.clock.trusted,
                 clock_steps=self.timekeeping.steps,
                 channels=await self.snapshots(),
+                webhooks=webhooks,
             )
         )
 

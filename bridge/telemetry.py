@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -131,6 +131,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     clock_trusted: bool = True
     clock_steps: int = 0
     channels: list[ChannelSnapshot]
+    webhooks: Mapping[str, tuple[int, int]] = {}  # by endpoint: events that wait, dead letters
 
 
 class _Collector(Collector):
@@ -188,6 +189,14 @@ class _Collector(Collector):
             submissions.add_metric([c.id, "in_doubt"], c.in_doubt)
             received.add_metric([c.id], c.received)
         yield from (up, backlog, signal, used, size, submissions, received)
+        waiting = GaugeMetricFamily(
+            "gsmbridge_webhook_waiting", "Events that wait for an endpoint.", labels=["webhook"]
+        )
+        dead = GaugeMetricFamily("gsmbridge_webhook_dead", "Dead letters of an endpoint.", labels=["webhook"])
+        for webhook, (open, given_up) in f.webhooks.items():
+            waiting.add_metric([webhook], open)
+            dead.add_metric([webhook], given_up)
+        yield from (waiting, dead)
 
 
 def render_metrics(figures: Figures) -> bytes:
