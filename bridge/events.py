@@ -67,6 +67,7 @@ class EventType(StrEnum):
     OPTOUT_ADDED = "optout.added"
     OPTOUT_REMOVED = "optout.removed"
     WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_BACKLOG_FULL = "webhook.backlog_full"
     WEBHOOK_TEST = "webhook.test"  # only when the test button is pressed; no filter keeps it back
     CLOCK_UNTRUSTED = "clock.untrusted"
     DISK_ROOM = "disk.room"

@@ -37,7 +37,14 @@ async def open_database(
             message.policy, priority=message.priority, now=at, expires_at=message.expires_at, windows=waits
         )
 
-    return await open_store(directory / DATABASE, now=now, doubt_deadline=deadline, know=know, space=Space(directory))
+    return await open_store(
+        directory / DATABASE,
+        now=now,
+        doubt_deadline=deadline,
+        know=know,
+        most_waiting=settings.webhooks.backlog,
+        space=Space(directory),
+    )
 
 
 def windows(settings: Settings) -> doubt.Windows:

@@ -353,9 +353,15 @@ TABLES: Mapping[str, dict[str, Setting]] = {
         ),
         Setting(
             name="keep",
-            read=read.duration(86_400, 366 * 86_400),
+            read=read.duration(5 * 86_400, 366 * 86_400),  # longer than anything is tried
             default='"30d"',
             about="How long events, deliveries and dead letters are kept.",
+        ),
+        Setting(
+            name="backlog",
+            read=read.integer(100, 10_000_000),
+            default="100000",
+            about="Most events that wait for one endpoint. What comes beyond is a dead letter at once, to be replayed.",
         ),
     ),
     "mail": _declare(

@@ -241,6 +241,7 @@ class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
     ca_file: Path | None = None
     retry: tuple[float, ...] = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
     keep: float = 30 * 86_400.0
+    backlog: int = 100_000  # events that wait for one endpoint
 
 
 class Mail(msgspec.Struct, frozen=True, kw_only=True):

@@ -443,6 +443,7 @@ class SqlChanges(AffinityChanges, UsageChanges, OutboxChanges, ScheduleChanges, 
         self._notes = []
         self._forget_lanes()
         self._listeners.clear()
+        self._forget_backlogs()
 
 
 def _close_at(message: Message) -> Instant | None:

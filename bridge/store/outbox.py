@@ -1,10 +1,11 @@
 """Events and the way of each to those who listen: the verbs of endpoints, outbox and deliveries.
 
-Who listens is kept in memory, so that an event for nobody costs one look-up.
+Who listens is kept in memory, so that an event for nobody costs one look-up; so is how much waits for each.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
@@ -14,7 +15,7 @@ import msgspec
 
 from bridge.clock import rfc3339
 from bridge.endpoints import Delivery, DeliveryState, Endpoint, Try, by_type, wants
-from bridge.events import MOVED, Event, EventType, MessageData, conversation, inbound_data
+from bridge.events import MOVED, EndpointData, Event, EventType, MessageData, conversation, inbound_data
 from bridge.model import Ids, Inbound, Instant, Message, Status, show_id
 from bridge.store.queries import load
 from bridge.store.rows import DELIVERY, ENDPOINT, STORED_EVENT, TRY
@@ -24,6 +25,9 @@ __all__ = ["OutboxChanges", "OutboxView"]
 
 OUTBOX = load("outbox")
 HIGHEST = (1 << 63) - 1
+MOST_WAITING = 100_000  # events for one endpoint, where the configuration says nothing
+
+log = logging.getLogger("gsmbridge.store")
 
 _to_json = msgspec.json.Encoder().encode
 
@@ -78,6 +82,9 @@ class OutboxChanges(OutboxView):
         self._listeners = _Listeners(self.endpoints)
         last = self._value(OUTBOX["last_event"], {})
         self._event_ids = Ids(now, Random(), last or 0)  # noqa: S311 names, not secrets
+        self.most_waiting = MOST_WAITING
+        self._waiting: dict[int, int] = {}  # by endpoint; counted when first asked for
+        self._overflowing: set[int] = set()  # endpoints of which that is said
         self.touched: set[int] = set()  # endpoints with something new, or changed, since the writer last asked
 
     def emit(
@@ -185,9 +192,36 @@ class OutboxChanges(OutboxView):
         text = _to_json(data).decode()
         self._run(OUTBOX["add_event"], (id, type, key, number, now, text, message, inbound, channel, party))
         for endpoint in to:
-            self._run(OUTBOX["add_delivery"], (endpoint.id, id, key, now))
+            state = self._take_place(endpoint.id, now)
+            self._run(OUTBOX["add_delivery"], (endpoint.id, id, key, state.value, now))
             self.touched.add(endpoint.id)
         return id
+
+    def _take_place(self, endpoint: int, now: Instant) -> DeliveryState:
+        """In the endpoint's backlog. Where that is full the newest is a dead letter at once: what waits already keeps
+        its order, and nothing is lost."""
+        waiting = self._waiting_for(endpoint)
+        if waiting < self.most_waiting:
+            self._waiting[endpoint] = waiting + 1
+            return DeliveryState.WAITING
+        if endpoint not in self._overflowing:
+            self._overflowing.add(endpoint)
+            name = show_id("whk", endpoint)
+            log.warning("webhook_backlog_full webhook=%s waiting=%d", name, waiting)
+            reason = f"{waiting} events wait for it; what comes now is a dead letter at once, to be replayed"
+            data = EndpointData(webhook=name, code="backlog_full", reason=reason)
+            self.emit(EventType.WEBHOOK_BACKLOG_FULL, now, key=f"webhook/{name}", data=data)
+        return DeliveryState.DEAD
+
+    def _waiting_for(self, endpoint: int) -> int:
+        if endpoint not in self._waiting:
+            self._waiting[endpoint] = self._value(OUTBOX["waiting_of"], {"endpoint": endpoint})
+        return self._waiting[endpoint]
+
+    def _forget_backlogs(self) -> None:
+        """They have changed in other ways, or the works are undone: counted again."""
+        self._waiting.clear()
+        self._overflowing.clear()
 
     # endpoints
 
@@ -212,6 +246,7 @@ class OutboxChanges(OutboxView):
 
     def _changed(self, endpoint: int) -> None:
         self._listeners.clear()
+        self._waiting.pop(endpoint, None)
         self.touched.add(endpoint)
 
     # deliveries
@@ -225,9 +260,15 @@ class OutboxChanges(OutboxView):
             (state.value, next_at, delivery.tries + 1, delivery.endpoint, delivery.event),
         )
         self._run(OUTBOX["add_try"], TRY.encode(made))
+        if state is not DeliveryState.WAITING:
+            self._waiting[delivery.endpoint] = waiting = max(0, self._waiting_for(delivery.endpoint) - 1)
+            if waiting <= self.most_waiting // 2:
+                self._overflowing.discard(delivery.endpoint)
 
     def replay(self, endpoint: int, now: Instant, *, first: int, last: int) -> int:
+        """What somebody asks for has its place, however much waits."""
         wanted = {"endpoint": endpoint, "now": now, "first": first, "last": last}
+        self._forget_backlogs()
         self.touched.add(endpoint)
         if first == last:
             return self._run(OUTBOX["replay_one"], {"endpoint": endpoint, "now": now, "event": first}).rowcount
@@ -235,6 +276,7 @@ class OutboxChanges(OutboxView):
 
     def forget_events(self, before: Instant, limit: int) -> int:
         bounds = {"before": before, "limit": limit}
+        self._waiting.clear()
         for endpoint in self.endpoints():
             self._run(OUTBOX["forget_deliveries"], {"endpoint": endpoint.id, **bounds})
         forgotten = self._run(OUTBOX["forget_tries"], bounds).rowcount

@@ -21,6 +21,7 @@ from bridge.store import CLOCK_HIGHEST, Changes, Recovered, StoreDamaged, StoreE
 from bridge.store.changes import SqlChanges
 from bridge.store.files import Lock, create, sync_directory
 from bridge.store.migrate import migrate, steps
+from bridge.store.outbox import MOST_WAITING
 from bridge.store.recover import last_id, recover
 from bridge.store.space import Space
 from bridge.store.views import SqlView
@@ -45,6 +46,7 @@ async def open_store(
     checked_at_once: int = CHECKED_AT_ONCE,
     know: Callable[[Instant], None] = lambda highest: None,
     space: Space | None = None,
+    most_waiting: int = MOST_WAITING,
 ) -> SqliteStore:
     """Open the database, or make it. Brings the schema up to date, raises the epoch, puts claimed messages back and
     takes armed attempts for in doubt; `store.recovered` says what was found.
@@ -55,7 +57,7 @@ async def open_store(
     250,000 messages and take 0.2 s from memory), beside the work for a larger one, since a service must be ready soon.
     If that finds damage, the store refuses all further work.
 
-    `space`: the room on the disk, to be looked after.
+    `space`: the room on the disk, to be looked after. `most_waiting`: events for one endpoint.
 
     `know(highest)` is told the latest time at which the clock was known to be right, before `now` decides anything.
 
@@ -64,7 +66,7 @@ async def open_store(
     opened = await asyncio.get_running_loop().run_in_executor(
         None, _open, path, now, doubt_deadline, max_pages, checked_at_once, know, space
     )
-    return SqliteStore(path, opened, now, readers, space)
+    return SqliteStore(path, opened, now, readers, most_waiting, space)
 
 
 class Opened:
@@ -83,7 +85,13 @@ class SqliteStore:
     """See `bridge.store.Store`. `last_id`: the highest identifier that was in the database when it was opened."""
 
     def __init__(
-        self, path: Path, opened: Opened, now: Callable[[], Instant], readers: int, space: Space | None = None
+        self,
+        path: Path,
+        opened: Opened,
+        now: Callable[[], Instant],
+        readers: int,
+        most_waiting: int,
+        space: Space | None,
     ) -> None:
         self.path = path
         self.epoch = opened.epoch
@@ -93,7 +101,9 @@ class SqliteStore:
         self._closed = False
         self._lock = opened.lock
         self._connection = opened.connection
-        self._writer = Writer(opened.connection, SqlChanges(opened.connection, now), path, space)
+        changes = SqlChanges(opened.connection, now)
+        changes.most_waiting = most_waiting
+        self._writer = Writer(opened.connection, changes, path, space)
         self._space = space
         self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
         self._readers = [connect.reader(path) for _ in range(readers)]

@@ -93,13 +93,19 @@ class Registry:
                 complain("mail", "mail bears no headers of yours and no secret; leave them out", "conflict")
         for at, type in enumerate(draft.events):
             if type not in FAMILIES and type not in list(EventType):
-                complain(f"events[{at}]", "is no event; see the list in webhooks.md, or take a family: message.*")
+                complain(
+                    f"events[{at}]",
+                    f"{type[:40]!r} is no event; see the list in webhooks.md, or take a family: message.*",
+                )
         for at, channel in enumerate(draft.channels):
             if channel not in self._channels:
-                complain(f"channels[{at}]", f"is no channel; there are: {', '.join(sorted(self._channels))}")
+                there = ", ".join(sorted(self._channels)) or "none is configured"
+                complain(f"channels[{at}]", f"there is no channel {channel[:40]!r}; there are: {there}")
         for at, party in enumerate(draft.parties):
             if not _PARTY.fullmatch(party):
-                complain(f"numbers[{at}]", 'is no number or sender; write "+48600700800", "+48*" or "Bank"')
+                complain(
+                    f"numbers[{at}]", f'{party[:40]!r} is no number or sender; write "+48600700800", "+48*" or "Bank"'
+                )
         found += _header_complaints(draft.headers)
         if draft.secret is not None:
             try:

@@ -22,6 +22,7 @@ from bridge.api.parts import Parts, RouteTest
 from bridge.api.serve import HttpServer
 from bridge.cli import main
 from bridge.clock import wall
+from bridge.config import Modem
 from bridge.inbound.optouts import OptOuts
 from bridge.model import ChannelSnapshot, Ids, Inbound, Status, parse_id
 from bridge.outbound.intake import Intake
@@ -114,7 +115,7 @@ class Service:
             self.directory / "state" / "gsmbridge.sqlite", now=wall, doubt_deadline=lambda message, at: None
         )
         defaults = Defaults(region="PL", channels=frozenset({"gsm1"}))
-        self._delivery = delivery(self.directory / "state", self.store, self.ids, wall)
+        self._delivery = delivery(self.directory / "state", self.store, self.ids, wall, modems=(Modem(id="gsm1"),))
         self._outbox = asyncio.create_task(self._delivery.outbox.run())
         parts = Parts(
             store=self.store,

@@ -40,7 +40,7 @@ RETURNING last;
 INSERT INTO outbox ({stored_event}) VALUES ({stored_event_values});
 
 -- name: add_delivery
-INSERT INTO deliveries (endpoint, event, key, state, next_at, tries) VALUES (?, ?, ?, 'waiting', ?, 0);
+INSERT INTO deliveries (endpoint, event, key, state, next_at, tries) VALUES (?, ?, ?, ?, ?, 0);
 
 -- name: event
 SELECT {stored_event} FROM outbox WHERE id = :id;
