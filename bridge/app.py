@@ -288,6 +288,8 @@ async def running(
         for modem in settings.modems:
             driver = registry.create("modem", modem.id, _modem_settings(modem), environment)
             app.channels[modem.id] = Channel(modem.id, "modem", driver, shared)
+        # Providers' limits and pauses go by the clock of the timers that end them.
+        environment = msgspec.structs.replace(environment, monotonic=asyncio.get_running_loop().time)
         for provider in settings.providers:
             driver = registry.create(provider.driver, provider.id, _provider_options(provider), environment)
             app.channels[provider.id] = channel_for(provider.id, provider.driver, driver, shared)

@@ -53,13 +53,14 @@ from drivers.contract import (
     Takes,
 )
 from drivers.gsm import PduError, segments
+from drivers.providers.budget import Restraint
 from drivers.providers.http import Client, check_url, is_secure
 from drivers.providers.identity import attempt_id, client_id
 from drivers.providers.limits import Window
 from drivers.providers.link import Link
 from drivers.providers.outcomes import Row, Then, elsewhere, error, look_up, not_expressible, rows
 from drivers.providers.parallel import ParallelEndpoint, side_by_side
-from drivers.providers.polling import KEPT, Open, OpenMessages, poll
+from drivers.providers.polling import FIRST_WAIT, KEPT, Open, OpenMessages, poll
 from drivers.providers.soap import Reply as SoapReply
 from drivers.providers.soap import Soap, clean
 from drivers.providers.xml import Hostile, parse
@@ -94,6 +95,7 @@ class Options(ParallelEndpoint, frozen=True, kw_only=True, forbid_unknown_fields
     lists: bool = False  # one text to many numbers in one request; after a lost answer nobody can ask about them
     poll: bool = True  # ask for the fate of messages; codes 006, 008, 011 and 014 are never pushed
     poll_interval: float = 1.0  # seconds between two such questions
+    poll_after: float = FIRST_WAIT  # seconds from a send to the first question about it; later ones come ever later
     visible_after: float = 60.0  # seconds after which an unknown message is proven absent
     callback_user: str = ""  # HTTP Basic of the calls to us; "" = none
     callback_password: str = ""
@@ -105,8 +107,8 @@ class Options(ParallelEndpoint, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError("give user and password")
         if not 0 <= self.callback <= 7 or not 0 <= self.queue <= 3:
             raise ValueError("callback is 0 to 7 and queue 0 to 3")
-        if not 1 <= self.max_parts <= 255 or self.poll_interval <= 0:
-            raise ValueError("max_parts is 1 to 255, poll_interval above 0")
+        if not 1 <= self.max_parts <= 255 or min(self.poll_interval, self.poll_after) <= 0:
+            raise ValueError("max_parts is 1 to 255, poll_interval and poll_after above 0")
         if bool(self.callback_user) != bool(self.callback_password):
             raise ValueError("callback_user and callback_password belong together")
 
@@ -558,10 +560,11 @@ class ClickatellDriver:
             options,
             secrets=[options.password, options.callback_password],
             secure=is_secure(options.url),
+            restraint=Restraint(monotonic),
         )
         self._soap = Soap(self._client, options.url, wsdl="clickatell_document_literal.wsdl")
         self._link = Link(channel, self._check, monotonic=monotonic, model="Clickatell")
-        self._open = OpenMessages(monotonic)
+        self._open = OpenMessages(monotonic, first=options.poll_after)
         self._sent = Window(1, options.visible_after, monotonic)
         self._session = ""
         self._out_of_credit = False

@@ -51,12 +51,14 @@ from drivers.contract import (
     SubmitError,
     Takes,
 )
+from drivers.providers.budget import Restraint
 from drivers.providers.http import RAW_LIMIT, Answer, Client, check_url, is_secure, judge, mask
 from drivers.providers.identity import attempt_id, client_id
 from drivers.providers.limits import Window
 from drivers.providers.link import Link, offer
 from drivers.providers.outcomes import UNLISTED, Row, Then, elsewhere, error, look_up, not_expressible, rows
 from drivers.providers.parallel import ParallelEndpoint, side_by_side
+from drivers.providers.polling import longer
 from drivers.registry import Environment
 
 __all__ = ["CALL", "REPORT", "FreshmailDriver", "Options", "create", "parts_of", "read_records", "read_sent", "request"]
@@ -481,7 +483,7 @@ class FreshmailDriver:
         self._zone = ZoneInfo(options.zone)
         self._url = check_url(options.url)
         secrets = (options.api_key, options.api_secret, options.token)
-        self._client = Client(options, secrets=secrets, secure=is_secure(options.url))
+        self._client = Client(options, secrets=secrets, secure=is_secure(options.url), restraint=Restraint(monotonic))
         self._link = Link(channel, self._check, monotonic=monotonic, model="FreshMail")
         self._sent = Window(1, options.visible_after, monotonic)  # what `look_up` must not call absent yet
         self._told: OrderedDict[str, str] = OrderedDict()  # message or reply -> what was passed on of it last
@@ -600,10 +602,10 @@ class FreshmailDriver:
         raise MaybeSent(f"the report list has more than {MOST_PAGES} pages", code="too_long", cause=Cause.DOUBT)
 
     async def _poll(self, sink: Sink) -> None:
-        failing = False
+        failed = 0
         swept: float | None = None
         while True:
-            await asyncio.sleep(self._o.poll_interval)
+            await asyncio.sleep(longer(self._o.poll_interval, failed))
             if self._link.state is not LinkState.UP:
                 continue
             now = self._monotonic()
@@ -612,10 +614,10 @@ class FreshmailDriver:
                 async for record in self._records(self._o.reply_days if sweep else self._o.recent_days):
                     await self._pass_on(record, sink)
             except SubmitError as failure:
-                log.log(logging.DEBUG if failing else logging.WARNING, "report_poll_failed code=%s", failure.code)
-                failing = True
+                log.log(logging.DEBUG if failed else logging.WARNING, "report_poll_failed code=%s", failure.code)
+                failed += 1
                 continue
-            failing = False
+            failed = 0
             swept = now if sweep else swept
 
     async def _pass_on(self, record: Record, sink: Sink) -> None:

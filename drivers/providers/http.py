@@ -22,6 +22,7 @@ import httpx
 import msgspec
 
 from drivers.contract import Cause, MaybeSent, NotSent, ReportFate, SubmitError
+from drivers.providers.budget import AT_ONCE, Restraint
 from drivers.providers.outcomes import Row, Then, error, look_up, rows
 
 __all__ = [
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 BODY_LIMIT = 5 * 1024 * 1024  # the longest honest answer, 10,000 items of a personalised list, has 3 MiB
-CONNECTIONS = 10  # of one account at once
+CONNECTIONS = AT_ONCE  # of one account
 RAW_LIMIT = 4096  # of an answer that is kept for people
 RETRY_AFTER_LIMIT = 3600.0  # a provider may ask for an hour, not for a month
 NOISY = (
@@ -101,8 +102,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Client:
     """One account's connections, kept alive between requests.
 
-    `secrets`: what must not be seen in a kept answer. `basic`: user and password for HTTP Basic. Made without touching
-    the network; connects with the first request.
+    `secrets`: what must not be seen in a kept answer. `basic`: user and password for HTTP Basic. `restraint`: where an
+    account has two clients, what both share. Made without touching the network; connects with the first request.
     """
 
     def __init__(
@@ -113,8 +114,10 @@ class Client:
         basic: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         secure: bool = True,
+        restraint: Restraint | None = None,
     ) -> None:
         _hush()
+        self._restraint = restraint or Restraint()
         self.secrets = tuple(secrets)
         self._endpoint = endpoint
         self._total = endpoint.total_timeout
@@ -129,11 +132,15 @@ class Client:
     async def request(
         self, method: str, url: str, *, content: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """One exchange, never repeated. Raises `NotSent` or `MaybeSent`; any status is an answer (see `judge`)."""
+        """One exchange, never repeated. Raises `NotSent` or `MaybeSent`; any status is an answer (see `judge`).
+        A provider that does not answer is soon asked seldom: `NotSent` with the time to wait."""
         progress = _Progress()
         try:
-            async with asyncio.timeout(self._total):
-                return await self._exchange(method, url, content, headers, progress)
+            async with self._restraint.request() as answered, asyncio.timeout(self._total):
+                answer = await self._exchange(method, url, content, headers, progress)
+                if _sound(answer):
+                    answered()
+                return answer
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, _Unreadable) as failure:
             # The texts of these errors may hold a header or an address; the chain is cut so that no traceback shows it.
             raise _judged(failure, progress.began) from None
@@ -233,6 +240,13 @@ def raw_text(answer: Answer, secrets: Iterable[str]) -> str:
 
 
 # --- Below ------------------------------------------------------------------------------------------------------------
+
+
+def _sound(answer: Answer) -> bool:
+    """Whether the provider itself seems to have answered: not its overload, nor a page of some box in between."""
+    began = answer.body[:64].lstrip().lower()
+    page = not began or began.startswith((b"<!doctype", b"<html"))
+    return not page and answer.status not in (408, 429) and answer.status < 500
 
 
 class _Unreadable(Exception):

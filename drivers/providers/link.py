@@ -86,7 +86,7 @@ class Link:
             self._set(LinkState.BLOCKED, error.code, error.detail)
         elif isinstance(error, NotSent) and error.cause is Cause.LINK:
             # It cannot be reached. One cheap check finds out when it can, not each text that waits.
-            self._until = self._monotonic() + self._jittered(FIRST_WAIT)
+            self._until = self._monotonic() + max(self._jittered(FIRST_WAIT), error.retry_after or 0.0)
             self._set(LinkState.DOWN, error.code, error.detail)
 
     def _jittered(self, wait: float) -> float:

@@ -53,13 +53,14 @@ from drivers.contract import (
     SubmitError,
     Takes,
 )
+from drivers.providers.budget import Restraint
 from drivers.providers.http import RAW_LIMIT, Answer, Client, check_url, is_secure, judge, mask
 from drivers.providers.identity import client_id
 from drivers.providers.limits import Window
 from drivers.providers.link import Link, offer
 from drivers.providers.outcomes import UNLISTED, Row, Then, elsewhere, error, look_up, not_expressible, rows
 from drivers.providers.parallel import ParallelEndpoint, side_by_side
-from drivers.providers.polling import FINAL, Open, OpenMessages, poll
+from drivers.providers.polling import FINAL, FIRST_WAIT, Open, OpenMessages, poll
 from drivers.providers.xml import Hostile, parse
 from drivers.registry import Environment
 
@@ -98,6 +99,7 @@ class Options(ParallelEndpoint, frozen=True, kw_only=True, forbid_unknown_fields
     webhook_address: str = ""  # when set, webhooks are taken from this address only
     poll: bool = True
     poll_interval: float = 10.0  # seconds between two questions about open messages, a hundred in each
+    poll_after: float = FIRST_WAIT  # seconds from a send to the first question about it; later ones come ever later
     prices: bool = True  # ask for the price of messages that have ended
     catch_up_pages: int = 5  # pages of a hundred read at the start for what ended while we were away; 0 = none
     moderation_wait: float = 600.0  # seconds a message may wait for the provider's moderator before it is taken back
@@ -116,8 +118,14 @@ class Options(ParallelEndpoint, frozen=True, kw_only=True, forbid_unknown_fields
                 raise ValueError("zone is not the name of a time zone") from None
         if not 1 <= self.least_validity <= LONGEST_VALIDITY:
             raise ValueError(f"least_validity must be 1 to {LONGEST_VALIDITY} minutes")
-        if self.poll_interval <= 0 or not 0 <= self.catch_up_pages <= 100 or self.moderation_wait < 0:
-            raise ValueError("poll_interval must be above 0, catch_up_pages 0 to 100, moderation_wait not negative")
+        if (
+            min(self.poll_interval, self.poll_after) <= 0
+            or not 0 <= self.catch_up_pages <= 100
+            or self.moderation_wait < 0
+        ):
+            raise ValueError(
+                "poll_interval and poll_after must be above 0, catch_up_pages 0 to 100, moderation_wait not negative"
+            )
 
 
 # --- Outcomes ---------------------------------------------------------------------------------------------------------
@@ -544,9 +552,9 @@ class MobizonDriver:
         self._wall = wall
         self._url = check_url(options.url)
         secrets = (options.api_key, options.webhook_secret)
-        self._client = Client(options, secrets=secrets, secure=is_secure(options.url))
+        self._client = Client(options, secrets=secrets, secure=is_secure(options.url), restraint=Restraint(monotonic))
         self._link = Link(channel, self._check, monotonic=monotonic, model="Mobizon")
-        self._open = OpenMessages(monotonic)
+        self._open = OpenMessages(monotonic, first=options.poll_after)
         self._sent = Window(1, options.visible_after, monotonic)  # what `look_up` must not call absent yet
         self._campaigns: OrderedDict[str, str] = OrderedDict()  # message -> campaign, while its price is not known
         self._waiting: OrderedDict[str, Waiting] = OrderedDict()  # by message
@@ -559,7 +567,9 @@ class MobizonDriver:
                 tasks.create_task(self._link.run(sink))
                 if self._o.poll:
                     interval = self._o.poll_interval
-                    tasks.create_task(poll(sink, self._open, self._ask, interval=interval, batch=BATCH))
+                    tasks.create_task(
+                        poll(sink, self._open, self._ask, link=self._link, interval=interval, batch=BATCH)
+                    )
                     tasks.create_task(self._catch_up(sink))
                 tasks.create_task(self._moderation(sink))
         finally:

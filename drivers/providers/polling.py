@@ -15,15 +15,22 @@ import msgspec
 from drivers.contract import Followed, LinkState, ReportFate, Sink, StatusReport, Submission, SubmitError
 from drivers.providers.link import Link, offer
 
-__all__ = ["FINAL", "KEPT", "Open", "OpenMessages", "poll"]
+__all__ = ["FINAL", "FIRST_WAIT", "KEPT", "Open", "OpenMessages", "longer", "poll"]
 
 log = logging.getLogger("gsmbridge.provider")
 
 FINAL = frozenset({ReportFate.DELIVERED, ReportFate.UNDELIVERED, ReportFate.EXPIRED, ReportFate.REJECTED})
 
-WAITS = (10.0, 20.0, 60.0, 300.0, 900.0, 3600.0)  # after the send, then after each answer; the last one repeats
+FIRST_WAIT = 10.0  # seconds from the send to the first question
+LATER = (2, 6, 30, 90, 360)  # times that after each answer; the last one repeats
+LONGEST_WAIT = 300.0  # between questions that fail
 KEPT = 20_000  # two bulk lists; the oldest make room
 KEPT_FOR = 48 * 3600.0  # the longest validity, a day, and a day for the report
+
+
+def longer(interval: float, failed: int) -> float:
+    """Seconds to the next question after so many that failed in a row."""
+    return max(interval, min(interval * 2.0 ** min(failed, 20), LONGEST_WAIT))
 
 
 class Open(msgspec.Struct, kw_only=True):
@@ -37,9 +44,9 @@ class Open(msgspec.Struct, kw_only=True):
 
 
 class OpenMessages:
-    def __init__(self, monotonic: Callable[[], float], *, waits: Sequence[float] = WAITS) -> None:
+    def __init__(self, monotonic: Callable[[], float], *, first: float = FIRST_WAIT) -> None:
         self._monotonic = monotonic
-        self._waits = waits
+        self._waits = (first, *(first * times for times in LATER))
         self._open: OrderedDict[str, Open] = OrderedDict()
         self._by_reference: dict[str, set[str]] = {}
 
@@ -108,24 +115,25 @@ async def poll(
     interval: float,
     batch: int = 1,
 ) -> None:
-    """Until cancelled: every `interval` seconds at most one question about at most `batch` messages, and none
-    while the link is not up. `ask` answers in the order of its argument, None where nothing is known."""
-    failing = False
+    """Until cancelled: every `interval` seconds at most one question about at most `batch` messages, none while the
+    link is not up, ever fewer while they fail. `ask` answers in the order of its argument, None where nothing is
+    known."""
+    failed = 0
     while True:
-        await asyncio.sleep(interval)
+        await asyncio.sleep(longer(interval, failed))
         due = messages.due(batch) if link is None or link.state is LinkState.UP else []
         if not due:
             continue
         try:
             reports = await ask(due)
         except SubmitError as error:
-            level = logging.DEBUG if failing else logging.WARNING
+            level = logging.DEBUG if failed else logging.WARNING
             log.log(level, "report_poll_failed code=%s", error.code)
-            failing = True
+            failed += 1
             for message in due:
                 messages.asked(message)
             continue
-        failing = False
+        failed = 0
         for message, report in zip(due, reports, strict=True):
             if report is None:
                 messages.asked(message)

@@ -54,12 +54,13 @@ from drivers.contract import (
     Takes,
 )
 from drivers.gsm import alphabet
+from drivers.providers.budget import Restraint
 from drivers.providers.http import Client, Endpoint, check_url, is_secure, judge, raw_text
 from drivers.providers.identity import attempt_id, client_id
 from drivers.providers.limits import Window
 from drivers.providers.link import Link, offer
 from drivers.providers.outcomes import AlarmMaybeSent, Row, Then, elsewhere, error, look_up, not_expressible, rows
-from drivers.providers.polling import Open, OpenMessages, poll
+from drivers.providers.polling import FIRST_WAIT, Open, OpenMessages, poll
 from drivers.providers.rpc import document, encoded
 from drivers.providers.soap import Array, Soap, clean
 from drivers.providers.soap import Reply as SoapReply
@@ -94,6 +95,7 @@ class Options(Endpoint, frozen=True, kw_only=True, forbid_unknown_fields=True):
     zone: str = "Europe/Warsaw"  # of the dates in requests and answers
     poll: bool = True  # ask for reports and replies; needs api_v2
     poll_interval: float = 10.0  # seconds between two questions for reports
+    poll_after: float = FIRST_WAIT  # seconds from a send to the first question about it; later ones come ever later
     reply_interval: float = 30.0  # seconds between two questions for replies; 0 = never
     reply_types: tuple[str, ...] = ("eco", "nd", "ndi")
     reply_hours: int = 48  # how far back replies are asked for
@@ -108,8 +110,10 @@ class Options(Endpoint, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError("give username and password")
         if not 50 <= self.chunk <= 200:
             raise ValueError("chunk is 50 to 200")
-        if self.poll_interval <= 0 or self.reply_interval < 0 or not 1 <= self.reply_hours <= 144:
-            raise ValueError("poll_interval is above 0, reply_interval not negative, reply_hours 1 to 144")
+        if min(self.poll_interval, self.poll_after) <= 0 or self.reply_interval < 0 or not 1 <= self.reply_hours <= 144:
+            raise ValueError(
+                "poll_interval and poll_after are above 0, reply_interval not negative, reply_hours 1 to 144"
+            )
         try:
             ZoneInfo(self.zone)
         except (KeyError, ValueError, OSError):
@@ -482,16 +486,23 @@ class SerwerSmsDriver:
         )
         self.evidence = Evidence(report=options.api_v2, look_up=options.api_v2)
         secrets = [options.password, options.api_token]
+        restraint = Restraint(monotonic)
         self._client = Client(
-            options, secrets=secrets, basic=(options.username, options.password), secure=is_secure(options.url)
+            options,
+            secrets=secrets,
+            basic=(options.username, options.password),
+            secure=is_secure(options.url),
+            restraint=restraint,
         )
         bearer = {"Authorization": f"Bearer {options.api_token}"} if options.api_token else None
-        self._api = Client(options, secrets=secrets, headers=bearer, secure=is_secure(options.api_url))
+        self._api = Client(
+            options, secrets=secrets, headers=bearer, secure=is_secure(options.api_url), restraint=restraint
+        )
         self._soap = Soap(
             self._client, options.url, wsdl="serwersms.wsdl", namespace=options.namespace, rewrite=ENCODED
         )  # fmt: skip
         self._link = Link(channel, self._check, monotonic=monotonic, model="SerwerSMS")
-        self._open = OpenMessages(monotonic)
+        self._open = OpenMessages(monotonic, first=options.poll_after)
         self._sent = Window(1, options.visible_after, monotonic)
         self._resting = Window(1, options.limit_rest, monotonic)  # products whose limit is used up
         self._replies: OrderedDict[str, None] = OrderedDict()

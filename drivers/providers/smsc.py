@@ -51,13 +51,14 @@ from drivers.contract import (
     SubmitError,
     Takes,
 )
+from drivers.providers.budget import Restraint
 from drivers.providers.http import Client, check_url, is_secure
 from drivers.providers.identity import client_id
 from drivers.providers.limits import Flood, Window
 from drivers.providers.link import Link
 from drivers.providers.outcomes import Row, Then, elsewhere, error, look_up, not_expressible, rows
 from drivers.providers.parallel import ParallelEndpoint, side_by_side
-from drivers.providers.polling import KEPT, Open, OpenMessages, poll
+from drivers.providers.polling import FIRST_WAIT, KEPT, Open, OpenMessages, poll
 from drivers.providers.soap import Reply as SoapReply
 from drivers.providers.soap import Soap, clean, strings
 from drivers.registry import Environment
@@ -93,6 +94,7 @@ class Options(ParallelEndpoint, frozen=True, kw_only=True, forbid_unknown_fields
     list_lines: bool = False  # nl=1 in lists: line breaks stay as they are
     poll: bool = True  # ask for the fate of messages; off where the callback is set up
     poll_interval: float = 1.0  # seconds between two such questions
+    poll_after: float = FIRST_WAIT  # seconds from a send to the first question about it; later ones come ever later
     visible_after: float = 60.0  # seconds after which an unknown message is proven absent
     hlr_waits: tuple[float, ...] = (3.0, 13.0, 13.0, 13.0)  # before each question for the result of an HLR request
     callback_secret: str = ""  # of the callback's signature; "" = unsigned
@@ -106,8 +108,8 @@ class Options(ParallelEndpoint, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError("cost must be 0, 2 or 3; 1 would never send")
         if self.status_detail not in (0, 1, 2):
             raise ValueError("status_detail must be 0, 1 or 2")
-        if self.maxsms < 0 or self.poll_interval <= 0:
-            raise ValueError("maxsms and poll_interval must not be negative")
+        if self.maxsms < 0 or min(self.poll_interval, self.poll_after) <= 0:
+            raise ValueError("maxsms must not be negative, poll_interval and poll_after above 0")
 
 
 # --- What its words mean ----------------------------------------------------------------------------------------------
@@ -542,10 +544,11 @@ class SmscDriver:
             options,
             secrets=[options.password, options.api_key, options.callback_secret],
             secure=is_secure(options.url),
+            restraint=Restraint(monotonic),
         )
         self._soap = Soap(self._client, options.url, wsdl="smsc.wsdl", namespace=options.namespace or options.url)
         self._link = Link(channel, self._check, monotonic=monotonic, model="SMSC")
-        self._open = OpenMessages(monotonic)
+        self._open = OpenMessages(monotonic, first=options.poll_after)
         self._equal = Window(1, 60.5, monotonic)
         self._doubtful = Window(1, 180.0, monotonic)  # requests that ended in doubt; a 9 then means the first arrived
         self._flood = Flood(50, 120.0, monotonic)

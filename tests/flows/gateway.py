@@ -16,7 +16,7 @@ from bridge.clock import boot_time, wall
 from bridge.config import Modem, Provider, Secret, Sending, Service, Settings
 from bridge.telemetry import Occurrence
 from drivers.simulator import Simulation
-from drivers.simulator.providers import ProviderSimulation
+from drivers.simulator.providers import Course, ProviderSimulation
 
 __all__ = ["Gateway", "gateway", "settings_for"]
 
@@ -127,6 +127,8 @@ async def gateway(
         configured = settings_for(directory, sim, options or [{}] * modems, sending)
         if clouds is None:
             clouds = await stack.enter_async_context(ProviderSimulation(providers))
+            for name in providers:
+                clouds.set_course(name, Course(final_after=0.05))
         if providers:
             accounts = tuple(account_at(clouds, name, provider_options or {}) for name in providers)
             configured = msgspec.structs.replace(configured, providers=accounts)
@@ -171,7 +173,8 @@ def account_at(clouds: ProviderSimulation, name: str, more: dict[str, Any]) -> P
         "mobizon": {"url": url, "api_key": account.key},
         "smsc": {"url": f"{url}/sys/soap.php", "login": account.login, **password},
     }[name]
-    options |= {"poll_interval": 0.2} | more
+    quick = {"poll_interval": 0.05} | ({} if name == "freshmail" else {"poll_after": 0.1})
+    options |= quick | more
     return Provider(id=name, driver=name, options=options, callback_secret=Secret("a-secret-part-of-the-address"))
 
 

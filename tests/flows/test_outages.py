@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bridge.endpoints import Endpoint, EndpointKind
-from drivers.simulator.providers import CAPTIVE_PORTAL, Fault, FaultKind, ProviderSimulation
+from drivers.simulator.providers import CAPTIVE_PORTAL, Course, Fault, FaultKind, ProviderSimulation
 from tests.flows.gateway import Gateway, gateway
 
 WAITING = 1000
@@ -77,29 +77,39 @@ def counted(directory: Path, question: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("name", "fault"),
     [
-        Fault(kind=FaultKind.STATUS, status=429, on="any", times=0),
-        Fault(kind=FaultKind.STATUS, status=503, on="any", times=0),
-        Fault(kind=FaultKind.STATUS, status=401, on="any", times=0),
-        Fault(kind=FaultKind.CLOSE, on="any", times=0),
-        CAPTIVE_PORTAL,
+        ("mobizon", Fault(kind=FaultKind.STATUS, status=429, on="any", times=0)),
+        ("mobizon", Fault(kind=FaultKind.STATUS, status=503, on="any", times=0)),
+        ("mobizon", Fault(kind=FaultKind.STATUS, status=401, on="any", times=0)),
+        ("mobizon", Fault(kind=FaultKind.CLOSE, on="any", times=0)),
+        ("mobizon", CAPTIVE_PORTAL),
+        ("clickatell", Fault(kind=FaultKind.SILENCE, on="any", times=0)),
+        ("serwersms", CAPTIVE_PORTAL),
+        ("smsc", Fault(kind=FaultKind.CLOSE, on="any", times=0)),
     ],
-    ids=["429", "503", "401", "closes", "portal"],
+    ids=["429", "503", "401", "closes", "portal", "clickatell_silent", "serwersms_portal", "smsc_closes"],
 )
-def test_ten_minutes_of_outage_cost_a_provider_few_requests_and_no_text(tmp_path: Path, fault: Fault) -> None:
+def test_ten_minutes_of_outage_cost_a_provider_few_requests_and_no_text(
+    tmp_path: Path, name: str, fault: Fault
+) -> None:
+    """Also when all connections are in use, and open messages are asked about, at the moment when it falls silent."""
+
     async def flow() -> None:
         ahead = {"ahead": 0}
-        normal = {"poll_interval": 10.0}
-        async with gateway(
-            tmp_path, modems=0, providers=("mobizon",), provider_options=normal, now_ahead=ahead
-        ) as gate:
-            gate.clouds.set_faults("mobizon", fault)
-            before = len(gate.clouds.requests("mobizon"))
+        normal = {"poll_interval": 10.0} | ({} if name == "serwersms" else {"parallel": 8})
+        async with gateway(tmp_path, modems=0, providers=(name,), provider_options=normal, now_ahead=ahead) as gate:
+            gate.clouds.set_course(name, Course(final_after=None))
+            followed = [await gate.send(f"+4860170080{n}") for n in range(8)]
+            for id in followed:
+                await gate.status(id, "sent")
+            gate.clouds.set_faults(name, fault)
+            before = len(gate.clouds.requests(name))
             await order(gate)
             await pass_time(OUTAGE, ahead)
-            assert 1 <= len(gate.clouds.requests("mobizon")) - before <= MOST
+            assert 1 <= len(gate.clouds.requests(name)) - before <= MOST
         found = counted(tmp_path, "SELECT status, count(*) FROM messages GROUP BY status")
+        assert found.pop("sent") == len(followed)
         assert sum(found.values()) == WAITING
         assert found.pop("in_doubt", 0) + found.pop("unknown", 0) <= MOST
         assert found.keys() <= {"queued", "retry_wait"}

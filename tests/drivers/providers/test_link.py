@@ -256,7 +256,7 @@ def _report(reference: str, fate: ReportFate) -> StatusReport:
 
 def test_open_messages_are_asked_for_ever_more_rarely() -> None:
     clock = Clock()
-    messages = OpenMessages(clock, waits=(10, 60))
+    messages = OpenMessages(clock, first=10)
     messages.add("r1", "+1", "a1")
     assert messages.due(9) == []
     clock.at += 10
@@ -286,7 +286,7 @@ def test_open_messages_are_bounded_in_number_and_age() -> None:
 def test_polling_passes_on_news_only_and_stops_at_the_end() -> None:
     async def main() -> None:
         sink = Collector(refuse=1)
-        messages = OpenMessages(asyncio.get_running_loop().time, waits=(0.0,))
+        messages = OpenMessages(asyncio.get_running_loop().time, first=0.0)
         messages.add("r", "+1", "a")
         fates = [ReportFate.SENT, ReportFate.SENT, None, ReportFate.UNKNOWN, "error", ReportFate.DELIVERED]
 
