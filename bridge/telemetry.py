@@ -131,6 +131,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     clock_trusted: bool = True
     clock_steps: int = 0
     channels: list[ChannelSnapshot]
+    canary_ok: bool | None = None  # None: there is none, or none has come or was missed yet
+    canary_seconds: float | None = None
 
 
 class _Collector(Collector):
@@ -162,6 +164,12 @@ class _Collector(Collector):
         yield CounterMetricFamily(
             "gsmbridge_clock_steps", "Times the wall clock was set, since the start.", f.clock_steps
         )
+        if f.canary_ok is not None:
+            yield GaugeMetricFamily("gsmbridge_canary_ok", "1 when the last canary came in time.", f.canary_ok)
+        if f.canary_seconds is not None:
+            yield GaugeMetricFamily(
+                "gsmbridge_canary_seconds", "How long the last canary took, order to arrival.", f.canary_seconds
+            )
         up = GaugeMetricFamily("gsmbridge_channel_up", "1 while the channel can send and receive.", labels=["channel"])
         backlog = GaugeMetricFamily(
             "gsmbridge_channel_backlog", "Messages assigned, not yet armed.", labels=["channel"]

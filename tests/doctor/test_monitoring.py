@@ -25,6 +25,8 @@ def families() -> list[tuple[str, str, str, set[str]]]:
         later=0,
         oldest_due_seconds=0.0,
         doubts=0,
+        canary_ok=True,
+        canary_seconds=4.2,
         channels=[ChannelSnapshot(id="gsm1", driver="modem", health=HEALTH, since=0, left=LEFT)],
     )
     parsed = text_string_to_metric_families(render_metrics(figures).decode())
