@@ -55,6 +55,8 @@ ADMIN = {
     ("POST", "/v1/keys/{id}/revoke"),
     ("GET", "/v1/channels/{id}/status"),
     ("POST", "/v1/opt-outs/{id}/remove"),
+    ("POST", "/v1/channels/{id}/ussd"),
+    ("DELETE", "/v1/channels/{id}/ussd"),
 }
 SOME_ID = "msg_0000000000001"
 
