@@ -28,7 +28,9 @@ from bridge.config.hours import hours, timing
 from bridge.config.limits import limits
 from bridge.delivering import Delivery
 from bridge.endpoints import Endpoint
+from bridge.health import canary as canaries
 from bridge.health.balances import Balances, Wanted
+from bridge.health.canary import ALARM_ROUTE, Canary
 from bridge.health.deliveries import Deliveries
 from bridge.inbound.calls import Calls
 from bridge.inbound.optouts import OptOuts
@@ -97,6 +99,7 @@ class App:
         self.balances: Balances
         self.deliveries: Deliveries
         self.room: Room
+        self.canary: Canary
         self.url = ""
         self.housekeeping: Housekeeping | None = None  # set once the service runs
         self.channels: dict[str, Channel] = {}
@@ -136,6 +139,8 @@ class App:
                 clock_steps=self.timekeeping.steps,
                 disk_free=self.store.free,
                 disk_level=self.room.level,
+                canary_ok=self.canary.state.ok,
+                canary_seconds=self.canary.state.seconds,
                 channels=channels,
                 webhooks=[webhook(view, endpoint) for endpoint in view.endpoints()],
             )
@@ -233,6 +238,17 @@ async def running(
         book = RuleBook(_inbound_rules(settings), ids, defaults=lambda: intake.defaults, line=app.line)
         programs = Programs(store, book, now, telemetry)
         window = int(settings.inbound.reply_window * 1000)
+        canary = app.canary = Canary(
+            store,
+            _canary(settings),
+            ids,
+            now,
+            telemetry,
+            lambda: intake.defaults,
+            new_token=lambda: secrets.token_hex(6),
+            wake_dispatch=dispatch.wake,
+        )
+        await canary.load()
         publisher = Publisher(
             book,
             opt_outs,
@@ -241,6 +257,8 @@ async def running(
             region=settings.service.region,
             wake_dispatch=dispatch.wake,
             wake_programs=programs.wake,
+            is_canary=canary.recognised,
+            wake_canary=canary.wake,
         )
         early = settings.inbound.early_publish
         receiver = Receiver(
@@ -343,6 +361,7 @@ async def running(
         tasks.start(programs.run(), "programs")
         tasks.start(delivery.outbox.run(), "outbox")
         tasks.start(balances.run(), "balances")
+        tasks.start(canary.run(), "canary")
         tasks.start(_end_with(store), "store")
         app.recurring = recurring
         tasks.start(housekeeping.run(), "housekeeping")
@@ -354,6 +373,7 @@ async def running(
                 "recurring": recurring.pulse,
                 "clock": timekeeping.pulse,
                 "outbox": delivery.outbox.pulse,
+                "canary": canary.pulse,
             }
             watchdog = Watchdog(_watched(app, loops), within=within, feed=lambda: notify(WATCHDOG=1))
             tasks.start(watchdog.run(), "watchdog")
@@ -467,6 +487,7 @@ def _watched(app: App, loops: Mapping[str, Callable[[], Awaitable[None]]]) -> li
             for p in app.settings.providers
         ),
         Watched(name="housekeeping", alive=app.housekeeping.pulse, patience=LONG),
+        Watched(name="balances", alive=app.balances.pulse, patience=LONG),  # a network may take two minutes
     ]
 
 
@@ -498,6 +519,10 @@ def _rules(settings: Settings) -> settle.Rules:
 def _routes(settings: Settings) -> dict[str, routing.Route]:
     """The ready-made ones, and the operator's, whose rules are asked in the order of the file."""
     routes = dict(routing.READY_MADE)
+    ids = [*(m.id for m in settings.modems), *(p.id for p in settings.providers)]
+    others = tuple((id,) for id in ids if id != settings.canary.channel)
+    if settings.canary.alarm_to and others:
+        routes[ALARM_ROUTE] = routing.Route(name=ALARM_ROUTE, tiers=others)
     for r in settings.routes:
         rule = routing.Rule(
             prefixes=r.prefixes,
@@ -543,6 +568,19 @@ def _balances(settings: Settings) -> dict[str, Wanted]:
         for m in settings.modems
         if m.balance_ussd
     }
+
+
+def _canary(settings: Settings) -> canaries.Wanted | None:
+    wanted = settings.canary
+    if wanted.channel is None or wanted.number is None:
+        return None
+    return canaries.Wanted(
+        channel=wanted.channel,
+        number=wanted.number,
+        every=int(wanted.every * 1000),
+        within=int(wanted.within * 1000),
+        alarm_to=wanted.alarm_to,
+    )
 
 
 def _inbound_rules(settings: Settings) -> inbound_rules.Rules:

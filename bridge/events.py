@@ -23,6 +23,7 @@ __all__ = [
     "SHAPES",
     "AnswerTo",
     "CallData",
+    "CanaryData",
     "ChannelData",
     "ClockData",
     "DiskData",
@@ -64,6 +65,8 @@ class EventType(StrEnum):
     SIM_QUOTA_80 = "sim.quota_80"
     SIM_BALANCE_LOW = "sim.balance_low"
     CALL_MISSED = "call.missed"
+    CANARY_MISSED = "canary.missed"
+    CANARY_RECOVERED = "canary.recovered"
     OPTOUT_ADDED = "optout.added"
     OPTOUT_REMOVED = "optout.removed"
     WEBHOOK_DISABLED = "webhook.disabled"
@@ -199,6 +202,17 @@ class CallData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     caller: str = ""
 
 
+class CanaryData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A canary did not come in time, or one has come after others were missed. `seconds`: how long it took."""
+
+    channel: str
+    number: str
+    missed_in_row: int
+    message: str = ""
+    seconds: float | None = None
+    reason: str = ""
+
+
 class OptOutData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A person wants no more texts, or wants them again. `sender`, `channel`: only of those with this sender ID, only
     of those that may go by this channel; missing: of all. `word`: what was written; missing: by the operator."""
@@ -255,6 +269,8 @@ def _shape(type: EventType) -> type[msgspec.Struct]:
             return SimData
         case "call", _:
             return CallData
+        case "canary", _:
+            return CanaryData
         case "optout", _:
             return OptOutData
         case "clock", _:

@@ -54,6 +54,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     clock_steps: int
     disk_free: int  # bytes
     disk_level: Level
+    canary_ok: bool | None  # None: there is none, or nothing is known of it yet
+    canary_seconds: float | None
     channels: list[ChannelFigures]
     webhooks: list[WebhookFigures]
 
@@ -89,6 +91,8 @@ def _of_service(f: Figures) -> Iterator[Metric]:
     yield GaugeMetricFamily("gsmbridge_disk_free_bytes", about, f.disk_free)
     levels = {(level.value,): int(level is f.disk_level) for level in Level}
     yield _gauge("gsmbridge_disk_level", "1 for how it is with that room.", levels, "level")
+    yield _known("gsmbridge_canary_ok", "1 when the last canary came in time.", f.canary_ok)
+    yield _known("gsmbridge_canary_seconds", "How long the last canary took, order to arrival.", f.canary_seconds)
 
 
 def _of_channels(channels: Sequence[ChannelFigures]) -> Iterator[Metric]:
@@ -208,6 +212,10 @@ def _gauge(name: str, about: str, values: Mapping[_Labels, float], *labels: str)
     for of, value in values.items():
         family.add_metric(of, value)
     return family
+
+
+def _known(name: str, about: str, value: float | None) -> Metric:
+    return _gauge(name, about, {} if value is None else {(): value})
 
 
 def _counter(name: str, about: str, values: Mapping[_Labels, float], *labels: str) -> Metric:

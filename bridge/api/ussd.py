@@ -132,4 +132,4 @@ async def _carrier(request: AnyRequest, parts: Parts) -> tuple[str, Ussd]:
 
 
 def _refusal(failure: UssdFailed) -> Refusal:
-    return Refusal(_PROBLEMS.get(failure.code, "ussd_failed"), f"{failure.detail} ({failure.code})")
+    return Refusal(_PROBLEMS.get(failure.code, "ussd_failed"), failure.detail)

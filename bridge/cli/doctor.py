@@ -163,10 +163,16 @@ def _with_service(facts: Facts, settings: Settings) -> Facts:
                 ready=ready,
                 service_detail=detail,
                 channels=tuple(channels),
+                canary_ok=_canary(service.text("/metrics")),
                 accounts=tuple(_account(service, c, channels) for c in channels if c["driver"] != "modem"),
             )
     except Stop as stop:
         return replace(facts, service=ServiceState.SILENT, service_detail=stop.detail)
+
+
+def _canary(metrics: str) -> bool | None:
+    line = next((line for line in metrics.splitlines() if line.startswith("gsmbridge_canary_ok ")), None)
+    return None if line is None else float(line.split()[1]) == 1
 
 
 def _account(service: Any, channel: dict[str, Any], channels: list[dict[str, Any]]) -> Account:

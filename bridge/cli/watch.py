@@ -53,7 +53,10 @@ def check(
                 critical=doubts_critical,
             ),
         ]
-        level, told = judge({c["id"]: c["state"] for c in channels}, measures)
+        worries = [f"silent block of {c['id']} suspected" for c in channels if c["arrivals"]["silent_block"]]
+        if figures.get("gsmbridge_canary_ok") == 0:
+            worries.append("canary missed")
+        level, told = judge({c["id"]: c["state"] for c in channels}, measures, worries=worries)
     except Stop as stop:
         down = stop.exit in (Exit.UNAVAILABLE, Exit.TEMPFAIL, Exit.INTERNAL)
         level = Level.CRITICAL if down else Level.UNKNOWN

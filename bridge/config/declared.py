@@ -404,6 +404,38 @@ TABLES: Mapping[str, dict[str, Setting]] = {
             about="The address that mail comes from.",
         ),
     ),
+    "canary": _declare(
+        Setting(
+            name="channel",
+            read=read.channel_id,
+            sample='"gsm1"',
+            about="The channel that sends it. Without it there is no canary.",
+        ),
+        Setting(
+            name="number",
+            read=read.full_number,
+            sample='"+48600700801"',
+            about="The number of a SIM here, in another modem, that gets it.",
+        ),
+        Setting(
+            name="every",
+            read=read.duration(300, 7 * 86_400),
+            default='"1h"',
+            about="How often. Each is a text that is billed.",
+        ),
+        Setting(
+            name="within",
+            read=read.duration(60, 86_400),
+            default='"5m"',
+            about="How long it may take before it is missed.",
+        ),
+        Setting(
+            name="alarm_to",
+            read=read.each(read.full_number, '["+48600700802"]'),
+            sample='["+48600700802"]',
+            about="Who gets a text, by another channel, when it is missed: once, and again after a day.",
+        ),
+    ),
     "modem": _declare(
         Setting(
             name="id",
@@ -781,6 +813,7 @@ _INTRODUCTIONS = {
     "inbound": "# What comes in; see inbound.md.\n",
     "webhooks": "# Endpoints themselves are made with `gsmbridge webhook add`.\n",
     "mail": "",
+    "canary": "# A text from one SIM here to another, on a schedule; see monitoring.md.\n",
     "modem": "# One such table for each modem.\n",
     "provider": "# One such table for each account at a provider.\n",
     "route": "# Routes of your own; the ready-made ones need no table. A rule that is left out lets all through.\n",

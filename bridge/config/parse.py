@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ import msgspec
 from bridge.config.channels import inbound_rules, modems, no_twin_channels, providers, routes
 from bridge.config.declared import TABLES
 from bridge.config.hours import never_open
-from bridge.config.readers import LONGEST_SOCKET_PATH, says
+from bridge.config.readers import LONGEST_SOCKET_PATH, meant, says
 from bridge.config.settings import (
     DEFAULT_STATE_DIR,
     SOCKET_NAME,
+    Canary,
     ConfigError,
     InboundSettings,
     Limits,
@@ -65,6 +66,7 @@ def parse(
         inbound=InboundSettings(**_table(document, "inbound", found)),
         webhooks=Webhooks(**_table(document, "webhooks", found)),
         mail=_mail(document, read_secret, found),
+        canary=Canary(**_table(document, "canary", found)),
         modems=modems(document, read_secret, judge, found),
         providers=providers(document, read_secret, judge, found),
         source=source,
@@ -117,8 +119,28 @@ def _check_together(settings: Settings, document: Mapping[str, object], found: P
             f"is so long that the socket in it would pass {LONGEST_SOCKET_PATH} octets; choose a shorter one, or set "
             "service.socket",
         )
+    for at, detail in _canary_problems(settings):
+        found.add(f"canary.{at}", detail)
     for at, detail in never_open(settings):
         found.add(at, detail)
+
+
+def _canary_problems(settings: Settings) -> Iterator[tuple[str, str]]:
+    canary = settings.canary
+    ids = [*(m.id for m in settings.modems), *(p.id for p in settings.providers)]
+    if canary.channel is None:
+        if canary.number or canary.alarm_to:
+            yield "channel", "is missing; name the channel that sends the canary, or take [canary] out"
+        return
+    if canary.channel not in ids:
+        remedy = meant(canary.channel, ids) or f"; there are: {', '.join(sorted(ids)) or 'none'}"
+        yield "channel", f"{says(canary.channel)} is no channel{remedy}"
+    if canary.number is None:
+        yield "number", "is missing; give the number of a SIM in another modem here"
+    if canary.within >= canary.every:
+        yield "within", "is no shorter than canary.every; one is on its way at a time"
+    if canary.alarm_to and not set(ids) - {canary.channel}:
+        yield "alarm_to", f"cannot be told by another channel than {canary.channel}; there is none"
 
 
 # --- Words and places -------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ __all__ = [
     "duration",
     "durations",
     "each",
+    "full_number",
     "holiday",
     "integer",
     "keyword",
@@ -373,6 +374,13 @@ def money(value: object) -> Decimal:
     if sum is None or not sum.is_finite() or not 0 <= sum <= 1_000_000:
         raise ValueError(f'{says(value)} is no price; give a number such as "0.05"')
     return sum
+
+
+def full_number(value: object) -> str:
+    text = _text(value, 'a number such as "+48600700800"')
+    if not re.fullmatch(r"\+[1-9][0-9]{6,14}", text):
+        raise ValueError(f'{says(value)} is no number with its country code; write it like "+48600700800"')
+    return text
 
 
 def currency(value: object) -> str:

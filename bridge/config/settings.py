@@ -15,6 +15,7 @@ __all__ = [
     "GROUPS",
     "READY_MADE",
     "SOCKET_NAME",
+    "Canary",
     "ConfigError",
     "InboundRule",
     "InboundSettings",
@@ -85,6 +86,16 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def port(self) -> int:
         return int(self.listen.rpartition(":")[2])
+
+
+class Canary(msgspec.Struct, frozen=True, kw_only=True):
+    """A text from one SIM of ours to another, to know that texts go and come. Times in seconds."""
+
+    channel: str | None = None  # sends it; None: there is none
+    number: str | None = None  # of the SIM that gets it, here
+    every: float = 3600.0
+    within: float = 300.0
+    alarm_to: tuple[str, ...] = ()
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -262,6 +273,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     timing: Timing = Timing()
     webhooks: Webhooks = Webhooks()
     mail: Mail = Mail()
+    canary: Canary = Canary()
     modems: tuple[Modem, ...] = ()
     providers: tuple[Provider, ...] = ()
     routes: tuple[Route, ...] = ()

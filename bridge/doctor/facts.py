@@ -122,5 +122,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     service_version: str = ""
     ready: bool = True
     channels: tuple[dict[str, Any], ...] = ()  # as the API shows them
+    canary_ok: bool | None = None  # None: there is none, or nothing is known of it yet
     accounts: tuple[Account, ...] = ()
     asked: tuple[Checkup, ...] = ()  # modems asked by ourselves, since no service runs

@@ -127,6 +127,15 @@ def running(facts: Facts) -> Iterator[Finding]:
         elif channel["state"] != "up":
             yield _down(channel)
         yield from _worries(channel)
+    if facts.canary_ok is False:
+        yield Finding(
+            severity=ERROR,
+            check="canary",
+            what="the last canary did not arrive in time",
+            remedy="gsmbridge ls names it (ref canary), gsmbridge show says where it stands; look at both its modems",
+        )
+    elif facts.canary_ok:
+        yield Finding(severity=OK, check="canary", what="the last canary arrived in time")
 
 
 def _modem(channel: dict[str, Any]) -> Iterator[Finding]:

@@ -35,15 +35,21 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
         return Level.WARNING if self.value > self.warning else Level.OK
 
 
-def judge(channels: Mapping[str, str], measures: Sequence[Measure]) -> tuple[Level, str]:
-    """`channels`: state by id. A channel that is down is a warning, all of them are critical."""
+def judge(
+    channels: Mapping[str, str], measures: Sequence[Measure], *, worries: Sequence[str] = ()
+) -> tuple[Level, str]:
+    """`channels`: state by id. A channel that is down is a warning, all of them are critical. `worries`: what else is a
+    warning, in words."""
     down = sorted(id for id, state in channels.items() if state != "up")
     level = max((m.level for m in measures), default=Level.OK)
     if down:
         level = max(level, Level.CRITICAL if len(down) == len(channels) else Level.WARNING)
+    if worries:
+        level = max(level, Level.WARNING)
     said = [f"{len(channels) - len(down)} of {len(channels)} channels up"]
     if down:
         said.append(f"down: {', '.join(down)}")
+    said += worries
     said += [f"{m.name.replace('_', ' ')} {_number(m.value)}{m.unit}" for m in measures if m.level]
     return level, line(level, ", ".join(said), measures, len(channels) - len(down), len(channels))
 

@@ -21,6 +21,7 @@ __all__ = ["Published", "Publisher"]
 # Not meant for people: stored and shown to who asks for them, told to nobody (modems' storage is freed all the same).
 WITHHELD = frozenset({IncomingKind.SILENT, IncomingKind.MWI, IncomingKind.SIM_DATA})
 DENIED = "denied"
+CANARY = "canary"
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +33,8 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Publisher:
-    """`window`: the reply window in milliseconds. `region`: of numbers without a country code."""
+    """`window`: the reply window in milliseconds. `region`: of numbers without a country code. `is_canary(changes,
+    inbound, now)`: it is our own, and counted as arrived in the same transaction."""
 
     def __init__(
         self,
@@ -44,6 +46,8 @@ class Publisher:
         region: str | None,
         wake_dispatch: Callable[[], None],
         wake_programs: Callable[[], None],
+        is_canary: Callable[[Changes, Inbound, Instant], bool] = lambda changes, inbound, now: False,
+        wake_canary: Callable[[], None] = lambda: None,
     ) -> None:
         self._book = book
         self._opt_outs = opt_outs
@@ -52,6 +56,8 @@ class Publisher:
         self._region = region
         self._wake_dispatch = wake_dispatch
         self._wake_programs = wake_programs
+        self._is_canary = is_canary
+        self._wake_canary = wake_canary
 
     def publish(
         self,
@@ -67,7 +73,7 @@ class Publisher:
         answers."""
         rows = rows or [part.id for part in parts]
         peer = peer_of(inbound.sender, self._region)
-        withheld = inbound.kind.value if inbound.kind in WITHHELD else DENIED if self._book.denied(peer) else ""
+        withheld = self._withheld(changes, inbound, peer, now)
         inbound = msgspec.structs.replace(inbound, content=_content(inbound, parts), withheld=withheld)
         effects = Effects()
         if not withheld and peer:
@@ -83,6 +89,8 @@ class Publisher:
 
     def done(self, published: Published) -> None:
         """It is on disk."""
+        if published.inbound.withheld == CANARY:
+            self._wake_canary()
         effects = published.effects
         for opt_out in effects.opted_out:
             self._opt_outs.took(opt_out)
@@ -92,6 +100,14 @@ class Publisher:
             self._wake_dispatch()
         if effects.programs:
             self._wake_programs()
+
+    def _withheld(self, changes: Changes, inbound: Inbound, peer: str, now: Instant) -> str:
+        """Why nobody is told of it; "" when people are."""
+        if inbound.kind in WITHHELD:
+            return inbound.kind.value
+        if self._is_canary(changes, inbound, now):
+            return CANARY
+        return DENIED if self._book.denied(peer) else ""
 
     def _answered(
         self, changes: Changes, inbound: Inbound, peer: str, answers: str | None, now: Instant

@@ -34,10 +34,11 @@ __all__ = [
 MAX_LINE = 78  # old Telit and Siemens firmwares cut longer lines
 
 _VERB = r"AT(?:[A-Z&][A-Z0-9]{0,3}|[+^#!*$%&][A-Z0-9_]{1,15})?"
-_ARGUMENT = r'(?:-?[0-9]{1,10}|"[A-Za-z0-9 +._/*#-]{0,64}")?'
+_ARGUMENT = r'(?:-?[0-9]{1,10}|"[A-Za-z0-9 +._/*#-]{0,63}")?'
 GRAMMAR = re.compile(rf"{_VERB}(?:\?|=\?|=(?!\?){_ARGUMENT}(?:,{_ARGUMENT}){{0,9}})?")
 """What a command line may look like; the property test holds every written byte against it."""
 
+_USSD_ROOM = MAX_LINE - len('AT+CUSD=1,"",15')
 _VERB_ONLY = re.compile(rf"{_VERB}(?:\?|=\?)?")
 _SHAPES = {
     "number": re.compile(r"\+?[0-9]{3,15}"),
@@ -45,7 +46,7 @@ _SHAPES = {
     "pin": re.compile(r"[0-9]{4,8}"),
     "word": re.compile(r"[A-Za-z0-9 ._/-]{1,24}"),
     "digits": re.compile(r"[0-9]{1,10}"),
-    "USSD text": re.compile(r"[A-Za-z0-9 +._/*#-]{1,64}"),
+    "USSD text": re.compile(rf"[A-Za-z0-9 +._/*#-]{{1,{_USSD_ROOM}}}"),
 }
 _PDU = re.compile(r"[0-9A-F]{2,400}")
 _USSD_DCS = 15  # the default alphabet, language not told (23.038 §5)
@@ -159,11 +160,10 @@ def send(length: int) -> Command:
 
 def ussd(text: str) -> Command:
     """AT+CUSD=1 (27.007 §7.15): a code or a reply, as the modem wants it written. It owns no line: the network's answer
-    comes when it comes, before the OK or a minute behind it."""
-    line = f"AT+CUSD=1,{_quoted('USSD text', text).text},{_USSD_DCS}"
-    if len(line) > MAX_LINE:
-        raise CommandError(f"a USSD text of {len(text)} characters does not fit into one line")
-    return Command(text=line)
+    comes when it comes, before the OK or a minute behind it. The error does not repeat the text."""
+    if not _SHAPES["USSD text"].fullmatch(text):
+        raise CommandError(f"a USSD text that takes {len(text)} characters on the line is none that a modem takes")
+    return Command(text=f'AT+CUSD=1,"{text}",{_USSD_DCS}')
 
 
 def ussd_end() -> Command:

@@ -324,15 +324,15 @@ class Session:
         await inbox.measure()
         if facts.full:
             self._full = True
-        elif self._teller.now.code == STORAGE_FULL:
-            await self._tell(LinkState.UP, *self._remark(facts))
-        if facts.size > 0 and inbox.undeletable * 2 >= facts.size:
+        elif facts.size > 0 and inbox.undeletable * 2 >= facts.size:
             await self._tell(
                 LinkState.UP,
                 "storage_undeletable",
                 f"Half of the message storage of {self._teller.channel} cannot be deleted. "
                 "Change the SIM or reset the modem.",
             )
+        elif self._teller.now.code == STORAGE_FULL:
+            await self._tell(LinkState.UP, *self._remark(facts))
 
     async def _same_sim(self, facts: Facts) -> None:
         if not facts.imsi:
@@ -493,6 +493,9 @@ class Session:
 
     def _was_full(self) -> tuple[str, str]:
         name = self._teller.channel
+        if self.inbox is not None and (stuck := self.inbox.undeletable):
+            what = f"The message storage of {name} is full, and {stuck} of its texts cannot be deleted."
+            return STORAGE_FULL, f"{what} Change the SIM or reset the modem."
         return STORAGE_FULL, f"The message storage of {name} was full; more texts may come in a burst."
 
     async def _tell_trouble(self) -> None:

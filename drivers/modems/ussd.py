@@ -51,6 +51,8 @@ def written(text: str, *, packed: bool) -> str:
         raise CommandError("a USSD text has 1 to 60 letters, digits, blanks and * # + . _ / -, and nothing else")
     if not packed:
         return text
+    if len(text) > _MOST_PACKED:
+        raise CommandError(f"this modem takes USSD texts of up to {_MOST_PACKED} characters")
     septets = alphabet.encode(text)
     if len(septets) % 8 == 7:
         septets += b"\r"  # 23.038 §6.1.2.3.1: seven spare bits would be read as @
@@ -62,6 +64,7 @@ _LINE = re.compile(
 )
 _TEXT = re.compile(r"[A-Za-z0-9 +._/*#-]{1,60}")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+_MOST_PACKED = 35  # characters: 62 hexadecimal digits, which fit into one line
 _FEW_DIGITS = 10  # a row of so few digits is an amount or a number, not packed septets
 _SURELY_OCTETS = 6  # packed septets that are all visible characters as they stand hardly ever are so many
 _UNLIKELY = frozenset("Δ_ΦΓΛΩΠΨΣΘΞ¤¡¿§")  # among what a network says; a wrong way of reading is full of them

@@ -57,6 +57,8 @@ ADMIN = {
     ("POST", "/v1/channels/{id}/ussd"),
     ("DELETE", "/v1/channels/{id}/ussd"),
     ("POST", "/v1/opt-outs/{id}/remove"),
+    ("POST", "/v1/channels/{id}/ussd"),
+    ("DELETE", "/v1/channels/{id}/ussd"),
 }
 SOME_ID = "msg_0000000000001"
 

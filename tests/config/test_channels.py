@@ -233,3 +233,21 @@ def test_a_balance_that_cannot_be_asked_is_refused_with_its_place(line: str, at:
     assert problem.at == f"modem[0].{at}"
     assert says in problem.detail
     assert problem.line
+
+
+@pytest.mark.parametrize(
+    ("table", "at", "says"),
+    [
+        ('channel = "gsm9"\nnumber = "+48600700801"', "channel", "did you mean gsm1?"),
+        ('channel = "gsm1"', "number", "is missing"),
+        ('number = "+48600700801"', "channel", "is missing"),
+        ('channel = "gsm1"\nnumber = "600700801"', "number", "country code"),
+        ('channel = "gsm1"\nnumber = "+48600700801"\nevery = "10m"\nwithin = "10m"', "within", "no shorter"),
+        ('channel = "gsm1"\nnumber = "+48600700801"\nalarm_to = ["+48600700802"]', "alarm_to", "another channel"),
+    ],
+)
+def test_a_canary_that_cannot_fly_is_refused_with_its_place(table: str, at: str, says: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse(f"{MODEM}[canary]\n{table}\n", read_secret=secret)
+    assert [(p.at, says in p.detail) for p in error.value.problems][:1] == [(f"canary.{at}", True)]
+    assert all(p.line for p in error.value.problems)

@@ -45,7 +45,7 @@ def test_the_example_holds_every_setting_once() -> None:
     document = tomllib.loads(uncommented())
     found = [
         (table, name)
-        for table in ("service", "limits", "sending", "timing", "inbound", "webhooks", "mail")
+        for table in ("service", "limits", "sending", "timing", "inbound", "webhooks", "mail", "canary")
         for name in document[table]
     ]
     found += [(table, name) for table in LISTS for name in document[table][0]]

@@ -97,7 +97,7 @@ def test_a_modem_known_by_its_imei_needs_no_port() -> None:
 BAD = [
     # unknown names, with the one that is meant
     ("[servce]\n", "servce", "did you mean service?"),
-    ("[banana]\n", "banana", "[webhooks], [mail], [[modem]], [[provider]], [[route]]"),
+    ("[banana]\n", "banana", "[webhooks], [mail], [canary], [[modem]], [[provider]], [[route]]"),
     ("[service]\nlog = 'info'", "service.log", "there is no such setting"),
     ("[limits]\nmax_part = 3", "limits.max_part", "did you mean max_parts?"),
     ("listen = '127.0.0.1:1'", "listen", "there is no such table"),

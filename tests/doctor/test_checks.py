@@ -142,6 +142,7 @@ def test_a_sound_installation_gets_nothing_but_ok() -> None:
         ({"channels": (channel(paused_until="2026"),)}, "paused", "warning"),
         ({"channels": (channel(arrivals={"due": 40, "delivered": 3, "silent_block": True}),)}, "silent_block", "error"),
         ({"channels": (channel(balance=LEFT | {"low": True}),)}, "balance", "warning"),
+        ({"channels": (channel(),), "canary_ok": False}, "canary", "error"),
         (
             {"channels": (channel(balance=LEFT | {"problem": "The network does not know this code."}),)},
             "balance",

@@ -27,6 +27,13 @@ def test_the_worst_decides(channels: dict[str, str], value: float, level: Level)
     assert judge(channels, [Measure(name="queue", value=value, warning=1, critical=10)])[0] is level
 
 
+def test_a_worry_is_a_warning_in_words() -> None:
+    level, told = judge({"a": "up"}, [], worries=["canary missed"])
+    assert level is Level.WARNING
+    assert "canary missed" in told
+    assert judge({"a": "down"}, [], worries=["canary missed"])[0] is Level.CRITICAL
+
+
 def test_a_service_that_does_not_run_is_critical(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(f'[service]\nstate_dir = "{tmp_path}/state"\n')

@@ -135,3 +135,14 @@ def test_what_is_no_ussd_text_never_reaches_the_modem(text: str) -> None:
         assert (await scene.send()).tp_mr == 42
 
     play("sending/S01", host)
+
+
+def test_a_text_that_is_too_long_for_a_modem_that_packs_is_refused_without_being_repeated() -> None:
+    async def host(scene: Scene) -> None:
+        for length in (36, 60):
+            with pytest.raises(UssdFailed) as failure:
+                await scene.driver.ussd("*" + "1" * (length - 2) + "#", 120)
+            assert (failure.value.code, "11" in failure.value.detail) == ("bad_text", False)
+        assert b"CUSD" not in scene.stage.written
+
+    play("sending/S00", host, profile="huawei")
