@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
@@ -25,7 +24,7 @@ from drivers.contract import LinkState
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Figures", "Occurrence", "Telemetry", "configure_logging", "masked", "render_metrics"]
+__all__ = ["Figures", "Occurrence", "Telemetry", "masked", "render_metrics"]
 
 Field: TypeAlias = str | int | float | bool | None
 
@@ -106,17 +105,6 @@ def _quoted(value: Field) -> str:
     return repr(text) if not text or any(c <= " " or c == '"' or not c.isprintable() for c in text) else text
 
 
-def configure_logging(level: str) -> None:
-    """One line an event to stderr; journald adds the time, a terminal gets it from us."""
-    handler = logging.StreamHandler(sys.stderr)
-    stamp = "%(asctime)s " if sys.stderr.isatty() else ""
-    handler.setFormatter(logging.Formatter(f"{stamp}%(levelname)s %(name)s %(message)s"))
-    logger = logging.getLogger("gsmbridge")
-    logger.handlers[:] = [handler]
-    logger.setLevel(level.upper())
-    logger.propagate = False
-
-
 # --- Metrics ----------------------------------------------------------------------------------------------------------
 
 
@@ -133,6 +121,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     clock_steps: int = 0
     disk_free: int = 0
     disk_level: Level = Level.AMPLE
+    log_lines_dropped: int = 0
     channels: list[ChannelSnapshot]
 
 
@@ -172,6 +161,9 @@ class _Collector(Collector):
         for one in Level:
             level.add_metric([one.value], one is f.disk_level)
         yield level
+        yield CounterMetricFamily(
+            "gsmbridge_log_lines_dropped", "Log lines that nobody read in time.", f.log_lines_dropped
+        )
         up = GaugeMetricFamily("gsmbridge_channel_up", "1 while the channel can send and receive.", labels=["channel"])
         backlog = GaugeMetricFamily(
             "gsmbridge_channel_backlog", "Messages assigned, not yet armed.", labels=["channel"]

@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bridge.endpoints": ("bridge.events", "bridge.model"),
     "bridge.config": ("bridge.model", "bridge.policy.quota", "bridge.policy.timing"),
     "bridge.service_manager": (),
+    "bridge.logs": (),
     "bridge.pulse": (),
     "bridge.watchdog": (),
     "bridge.telemetry": ("bridge.model", "bridge.policy.storage", "drivers.contract"),
@@ -65,6 +66,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bridge.api", "bridge.config", "bridge.endpoints", "bridge.model", "bridge.store", "bridge.telemetry",
         "bridge.webhooks",
     ),
+    "bridge.draining": ("bridge.outbound",),
     "bridge.schedule": ("bridge.inbound", "bridge.model", "bridge.pulse", "bridge.store", "bridge.telemetry"),
     "bridge.api": (
         "bridge.clock", "bridge.endpoints", "bridge.events", "bridge.inbound", "bridge.model", "bridge.outbound",
