@@ -27,6 +27,7 @@ from bridge.config import Modem, Provider, Settings
 from bridge.config.hours import hours, timing
 from bridge.config.limits import limits
 from bridge.delivering import Delivery
+from bridge.draining import DRAIN, drain
 from bridge.endpoints import Endpoint
 from bridge.health import canary as canaries
 from bridge.health.balances import Balances, Wanted
@@ -38,6 +39,7 @@ from bridge.inbound.programs import Programs
 from bridge.inbound.publish import Publisher
 from bridge.inbound.receive import Receiver
 from bridge.inbound.rules import RuleBook
+from bridge.logs import Log, lines_dropped
 from bridge.metrics import ChannelFigures, Figures, WebhookFigures, render_metrics
 from bridge.model import ChannelSnapshot, Ids, Instant, Kind, show_id
 from bridge.opening import StateDirectoryError, open_database, windows
@@ -64,7 +66,7 @@ from bridge.schedule import Housekeeping
 from bridge.service_manager import notify, watchdog_within
 from bridge.store import StoreError, View
 from bridge.store.sqlite import SqliteStore
-from bridge.telemetry import Telemetry, configure_logging
+from bridge.telemetry import Telemetry
 from bridge.timekeeping import Timekeeping, reason
 from bridge.watchdog import Watchdog, Watched
 from bridge.webhooks.outbox import Outbox
@@ -77,7 +79,6 @@ __all__ = ["App", "run", "running"]
 log = logging.getLogger("gsmbridge.app")
 
 LONG = 900.0  # seconds: beyond what a driver needs for one submission, and a tick of housekeeping for its work
-DRAIN = 75.0  # seconds a running submission may take after the order to stop (reliability: drain)
 
 
 class SettingsError(Exception):
@@ -139,6 +140,7 @@ class App:
                 clock_steps=self.timekeeping.steps,
                 disk_free=self.store.free,
                 disk_level=self.room.level,
+                log_lines_dropped=lines_dropped(),
                 canary_ok=self.canary.state.ok,
                 canary_seconds=self.canary.state.seconds,
                 channels=channels,
@@ -170,9 +172,12 @@ async def running(
     now: Callable[[], Instant] = wall,
     boot: Callable[[], int] = boot_time,
     synchronised: Callable[[], bool | None] = kernel_synchronised,
+    patience: float = DRAIN,
+    hurry: asyncio.Event | None = None,
 ) -> AsyncIterator[App]:
     """The whole service, from the open store to the listening API; on leaving it drains and stops. `now`: the wall
-    clock; `boot`: milliseconds since the machine started; `synchronised`: what the kernel says of the wall clock."""
+    clock; `boot`: milliseconds since the machine started; `synchronised`: what the kernel says of the wall clock;
+    `patience`: seconds for what is on the air at the end; `hurry`: set when that is not to be waited for."""
     rules = _rules(settings)
     clock = Clock(
         clocks.Rules(trust=clocks.Trust(settings.service.clock), settle=int(settings.service.clock_settle * 1000)),
@@ -184,6 +189,7 @@ async def running(
     async with AsyncExitStack() as stack:
         store = await open_database(settings, now, clock.know)
         stack.push_async_callback(store.close)
+        stack.push_async_callback(_abandon, store)
         # Also with a clock that was set back, ids grow. They are names, not secrets.
         ids = Ids(now, Random(secrets.randbits(128)), store.last_id)  # noqa: S311
         telemetry = Telemetry(now)
@@ -390,7 +396,7 @@ async def running(
         finally:
             app.ready = False
             intake.closed = Closed("the service is stopping; send the order again in a few seconds")
-            await _drain(app)
+            await drain(app.channels.values(), within=patience, hurry=hurry or asyncio.Event())
 
 
 class _Tasks:
@@ -432,7 +438,7 @@ class _Tasks:
 
 def run(settings: Settings) -> int:
     """`gsmbridge run`: until SIGTERM or SIGINT. Returns the exit status (sysexits)."""
-    configure_logging(settings.service.log_level)
+    lines = Log(settings.service.log_level)
     try:
         uvloop.run(_serve(settings))
     except StoreError as error:
@@ -441,33 +447,31 @@ def run(settings: Settings) -> int:
     except (OSError, ListenError, StateDirectoryError, SettingsError) as error:
         log.critical("stopped reason=%s", error)
         return os.EX_UNAVAILABLE
+    finally:
+        lines.close()
     return os.EX_OK
 
 
 async def _serve(settings: Settings) -> None:
-    stop = asyncio.Event()
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def asked() -> None:
+        """Once: end in order. Again: and do not wait for what is on the air."""
+        if stop.is_set() and not hurry.is_set():
+            log.warning("stopping_at_once")
+            hurry.set()
+        stop.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with running(settings) as app:
+        loop.add_signal_handler(number, asked)
+    async with running(settings, hurry=hurry) as app:
         log.info("ready url=%s channels=%d state_dir=%s", app.url, len(app.channels), settings.service.state_dir)
         notify(READY=1, STATUS=f"listening on {app.url}")
         await stop.wait()
         log.info("stopping")
         notify(STOPPING=1, EXTEND_TIMEOUT_USEC=int((DRAIN + 15) * 1_000_000))
     log.info("stopped")
-
-
-async def _drain(app: App) -> None:
-    """No new arms; running submissions may end. Whatever is still armed at the limit is in doubt at the next start."""
-    if not app.channels:
-        return
-    waiting = [asyncio.ensure_future(channel.drain()) for channel in app.channels.values()]
-    _, late = await asyncio.wait(waiting, timeout=DRAIN)
-    for task in late:
-        task.cancel()
-    if late:
-        log.warning("drain_incomplete channels=%d; their submissions will be in doubt", len(late))
 
 
 def _watched(app: App, loops: Mapping[str, Callable[[], Awaitable[None]]]) -> list[Watched]:
@@ -489,6 +493,17 @@ def _watched(app: App, loops: Mapping[str, Callable[[], Awaitable[None]]]) -> li
         Watched(name="housekeeping", alive=app.housekeeping.pulse, patience=LONG),
         Watched(name="balances", alive=app.balances.pulse, patience=LONG),  # a network may take two minutes
     ]
+
+
+async def _abandon(store: SqliteStore) -> None:
+    """What is still armed at the end is in doubt at once, and not only when somebody starts us again."""
+    try:
+        attempts = await store.abandon()
+    except StoreError as error:
+        log.warning("not_abandoned detail=%s; the next start does it", error)
+        return
+    for attempt in attempts:
+        log.warning("in_doubt attempt=%s code=restarted", show_id("att", attempt))
 
 
 async def _end_with(store: SqliteStore) -> None:

@@ -54,6 +54,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     clock_steps: int
     disk_free: int  # bytes
     disk_level: Level
+    log_lines_dropped: int
     canary_ok: bool | None  # None: there is none, or nothing is known of it yet
     canary_seconds: float | None
     channels: list[ChannelFigures]
@@ -91,6 +92,8 @@ def _of_service(f: Figures) -> Iterator[Metric]:
     yield GaugeMetricFamily("gsmbridge_disk_free_bytes", about, f.disk_free)
     levels = {(level.value,): int(level is f.disk_level) for level in Level}
     yield _gauge("gsmbridge_disk_level", "1 for how it is with that room.", levels, "level")
+    about = "Log lines that nobody read in time."
+    yield CounterMetricFamily("gsmbridge_log_lines_dropped", about, f.log_lines_dropped)
     yield _known("gsmbridge_canary_ok", "1 when the last canary came in time.", f.canary_ok)
     yield _known("gsmbridge_canary_seconds", "How long the last canary took, order to arrival.", f.canary_seconds)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
@@ -17,7 +16,7 @@ import msgspec
 
 from bridge.model import Instant
 
-__all__ = ["Occurrence", "Telemetry", "configure_logging", "masked"]
+__all__ = ["Occurrence", "Telemetry", "masked"]
 
 Field: TypeAlias = str | int | float | bool | None
 
@@ -96,14 +95,3 @@ def _quoted(value: Field) -> str:
     text = str(value)
     # repr also takes the control characters out, so nothing from the air can forge a log line.
     return repr(text) if not text or any(c <= " " or c == '"' or not c.isprintable() for c in text) else text
-
-
-def configure_logging(level: str) -> None:
-    """One line an event to stderr; journald adds the time, a terminal gets it from us."""
-    handler = logging.StreamHandler(sys.stderr)
-    stamp = "%(asctime)s " if sys.stderr.isatty() else ""
-    handler.setFormatter(logging.Formatter(f"{stamp}%(levelname)s %(name)s %(message)s"))
-    logger = logging.getLogger("gsmbridge")
-    logger.handlers[:] = [handler]
-    logger.setLevel(level.upper())
-    logger.propagate = False

@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bridge.endpoints": ("bridge.events", "bridge.model"),
     "bridge.config": ("bridge.model", "bridge.policy.balance", "bridge.policy.quota", "bridge.policy.timing"),
     "bridge.service_manager": (),
+    "bridge.logs": (),
     "bridge.pulse": (),
     "bridge.watchdog": (),
     "bridge.latency": (),
@@ -69,6 +70,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bridge.clock", "bridge.events", "bridge.model", "bridge.outbound", "bridge.policy", "bridge.pulse",
         "bridge.store", "bridge.telemetry", "drivers.contract",
     ),
+    "bridge.draining": ("bridge.outbound",),
     "bridge.schedule": ("bridge.inbound", "bridge.model", "bridge.pulse", "bridge.store", "bridge.telemetry"),
     "bridge.api": (
         "bridge.clock", "bridge.endpoints", "bridge.events", "bridge.inbound", "bridge.model", "bridge.outbound",

@@ -12,7 +12,7 @@ from bridge.store.changes import SqlChanges
 from bridge.store.queries import load
 from bridge.store.rows import ATTEMPT
 
-__all__ = ["RESTARTED", "last_id", "recover"]
+__all__ = ["RESTARTED", "doubt_armed", "last_id", "recover"]
 
 log = logging.getLogger("gsmbridge.store")
 
@@ -34,9 +34,7 @@ def recover(
         epoch = int(changes.meta("epoch") or "0") + 1
         changes.set_meta("epoch", str(epoch))
         released = connection.execute(RECOVERY["release"]).rowcount
-        armed = [ATTEMPT.decode(row) for row in connection.execute(RECOVERY["armed"]).fetchall()]
-        for attempt in armed:
-            _doubt(changes, attempt, at, doubt_deadline)
+        armed = doubt_armed(connection, changes, at, doubt_deadline)
         for message, queue in connection.execute(RECOVERY["half_sent"]).fetchall():
             released += _put_back(changes, message, queue, at)
         changes.settle()
@@ -48,7 +46,20 @@ def recover(
     if released or armed:
         level = logging.WARNING if armed else logging.INFO
         log.log(level, "recovered epoch=%d released=%d in_doubt=%d", epoch, released, len(armed))
-    return epoch, Recovered(released=released, in_doubt=tuple(a.id for a in armed))
+    return epoch, Recovered(released=released, in_doubt=armed)
+
+
+def doubt_armed(
+    connection: sqlite3.Connection,
+    changes: SqlChanges,
+    at: Instant,
+    doubt_deadline: Callable[[Message, Instant], Instant | None],
+) -> tuple[int, ...]:
+    """Nobody is left who would hear the answers to what is armed. Returns the attempts."""
+    armed = [ATTEMPT.decode(row) for row in connection.execute(RECOVERY["armed"]).fetchall()]
+    for attempt in armed:
+        _doubt(changes, attempt, at, doubt_deadline)
+    return tuple(a.id for a in armed)
 
 
 def last_id(connection: sqlite3.Connection) -> int:

@@ -22,7 +22,7 @@ from bridge.store.changes import SqlChanges
 from bridge.store.files import Lock, create, sync_directory
 from bridge.store.migrate import migrate, steps
 from bridge.store.outbox import MOST_WAITING
-from bridge.store.recover import last_id, recover
+from bridge.store.recover import doubt_armed, last_id, recover
 from bridge.store.space import Space
 from bridge.store.views import SqlView
 from bridge.store.writer import Writer
@@ -66,7 +66,7 @@ async def open_store(
     opened = await asyncio.get_running_loop().run_in_executor(
         None, _open, path, now, doubt_deadline, max_pages, checked_at_once, know, space
     )
-    return SqliteStore(path, opened, now, readers, most_waiting, space)
+    return SqliteStore(path, opened, now, doubt_deadline, readers, most_waiting, space)
 
 
 class Opened:
@@ -89,6 +89,7 @@ class SqliteStore:
         path: Path,
         opened: Opened,
         now: Callable[[], Instant],
+        doubt_deadline: Callable[[Message, Instant], Instant | None],
         readers: int,
         most_waiting: int,
         space: Space | None,
@@ -98,6 +99,7 @@ class SqliteStore:
         self.recovered = opened.recovered
         self.last_id = opened.last_id
         self._now = now
+        self._doubt_deadline = doubt_deadline
         self._closed = False
         self._lock = opened.lock
         self._connection = opened.connection
@@ -143,6 +145,13 @@ class SqliteStore:
         if self._closed:
             raise StoreError("the store is closed")
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, work)
+
+    async def abandon(self) -> tuple[int, ...]:
+        """At the end, when nobody listens any more: what is still armed is in doubt, as the next opening would find it.
+        Returns the attempts."""
+        return await self.write(
+            lambda c: doubt_armed(self._connection, cast(SqlChanges, c), self._now(), self._doubt_deadline)
+        )
 
     async def close(self) -> None:
         """What was asked for is still done. May be called again."""

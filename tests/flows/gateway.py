@@ -115,12 +115,14 @@ async def gateway(
     clouds: ProviderSimulation | None = None,
     delay: float = 0.0,
     reports: float | None = 0.05,
+    patience: float = 75.0,
     **sending: Any,
 ) -> AsyncIterator[Gateway]:
     """`options`: settings of each modem. `up`: how many modems to wait for. `before`: called with the simulation before
     the bridge starts. `now_ahead`: {"ahead": milliseconds} by which time has passed for the bridge, changed at will.
     `wall_ahead`: the same for the wall clock alone: it was set. `kernel`: {"synchronised": what the kernel says of it}.
-    `clouds`: providers that outlive the bridge. `sending`: settings of that table."""
+    `patience`: seconds for what is on the air at the
+    end. `clouds`: providers that outlive the bridge. `sending`: settings of that table."""
     async with Simulation(modems=modems, delay=delay, reports=reports) as sim, AsyncExitStack() as stack:
         if before is not None:
             before(sim)
@@ -141,6 +143,7 @@ async def gateway(
             now=lambda: wall() + ahead["ahead"] + wrong["ahead"],
             boot=lambda: boot_time() + ahead["ahead"],
             synchronised=lambda: said["synchronised"],
+            patience=patience,
         ) as app:
             with app.telemetry.listen() as events:
                 transport = httpx.AsyncHTTPTransport(uds=str(configured.service.socket))
