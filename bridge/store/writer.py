@@ -9,7 +9,7 @@ is run again in a transaction of its own, so that a small outcome is not refused
 work is therefore a function of the store and nothing else. Any other failure of a commit is the end: after a failed
 sync the kernel calls the pages clean, and a second sync would lie.
 
-Once a second while there is work, between two groups, the thread looks how much room the disk has.
+Once a second, between two groups, the thread looks how much room the disk has.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ __all__ = ["Writer"]
 
 log = logging.getLogger("gsmbridge.store")
 
-IDLE_EVERY = 60.0  # seconds between two looks at a disk with ample room while nothing is written
 GROUP_SECONDS = 0.02  # then it is committed, whatever still waits: an outcome must not wait for a row of large orders
 
 Work = Callable[[SqlChanges], Any]
@@ -119,7 +118,7 @@ class Writer:
     def _serve(self) -> None:
         while True:
             try:
-                job = self._pending.get(timeout=self._patience)
+                job = self._pending.get(timeout=None if self._space is None else EVERY)
             except Empty:
                 self._look()
                 continue
@@ -134,13 +133,6 @@ class Writer:
             self._changes.touched.clear()
             if last:
                 return
-
-    @property
-    def _patience(self) -> float | None:
-        """Seconds until the disk is looked at though nothing is to be written: then only others can fill it."""
-        if self._space is None:
-            return None
-        return IDLE_EVERY if self._seen is Level.AMPLE else EVERY
 
     def _look(self) -> None:
         if self._space is None:
