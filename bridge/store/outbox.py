@@ -263,14 +263,16 @@ class OutboxChanges(OutboxView):
             if waiting <= self.most_waiting // 2:
                 self._overflowing.discard(delivery.endpoint)
 
-    def replay(self, endpoint: int, now: Instant, *, first: int, last: int) -> int:
+    def replay(self, endpoint: int, now: Instant, *, first: int, last: int, limit: int) -> tuple[int, int | None]:
         """What somebody asks for has its place, however much waits."""
-        wanted = {"endpoint": endpoint, "now": now, "first": first, "last": last}
+        events = [first]
+        if first != last:
+            wanted = {"endpoint": endpoint, "first": first, "last": last, "limit": limit}
+            events = [event for (event,) in self._run(OUTBOX["to_replay"], wanted)]
+        count = sum(self._run(OUTBOX["replay"], (now, endpoint, event)).rowcount for event in events)
         self._forget_backlogs()
         self.touched.add(endpoint)
-        if first == last:
-            return self._run(OUTBOX["replay_one"], {"endpoint": endpoint, "now": now, "event": first}).rowcount
-        return self._run(OUTBOX["replay"], wanted).rowcount
+        return count, events[-1] + 1 if first != last and len(events) == limit else None
 
     def forget_events(self, before: Instant, limit: int) -> int:
         bounds = {"before": before, "limit": limit}

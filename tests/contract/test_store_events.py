@@ -228,3 +228,27 @@ def test_after_a_step_back_of_the_clock_no_try_and_no_program_waits_for_the_old_
         assert c.next_program_run() == START - back + 60_000
 
     place.do(story)
+
+
+def test_dead_letters_are_replayed_in_pieces_each_once_and_only_in_the_range(place: Place) -> None:
+    def story(c: Changes) -> None:
+        one = endpoint()
+        c.add_endpoint(one)
+        for n in range(7):
+            emit_optout(c, number=f"+4860070080{n}")
+        events = [e.id for e in c.events(0, 10)]
+        c._run("UPDATE deliveries SET state = 'dead', tries = 10")  # type: ignore[attr-defined]
+        c._run("UPDATE deliveries SET state = 'delivered' WHERE event = ?", (events[3],))  # type: ignore[attr-defined]
+        pieces, following = [], events[1]
+        while following:
+            count, after = c.replay(one.id, START, first=following, last=events[5], limit=2)
+            pieces.append(count)
+            following = after or 0
+        assert pieces == [2, 2, 0]
+        waiting = [d.event for d, _ in c.due(one.id, START, 10, ordered=False)]
+        assert waiting == [events[1], events[2], events[4], events[5]]
+        assert c.replay(one.id, START, first=events[3], last=events[3], limit=2) == (1, None)
+        assert c.replay(one.id, START, first=1, last=1, limit=2) == (0, None)
+        assert c.backlog(one.id) == (5, 2)
+
+    place.do(story)

@@ -103,14 +103,16 @@ INSERT INTO tries ({try}) VALUES ({try_values});
 -- name: tries_of
 SELECT {try} FROM tries WHERE endpoint = :endpoint AND id < :before ORDER BY id DESC LIMIT :limit;
 
--- name: replay
+-- name: to_replay
 -- Also what is waiting is tried now.
-UPDATE deliveries SET state = 'waiting', next_at = :now, tries = 0
-WHERE endpoint = :endpoint AND event BETWEEN :first AND :last AND state IN ('dead', 'waiting');
+SELECT event FROM deliveries
+WHERE endpoint = :endpoint AND event BETWEEN :first AND :last AND state IN ('dead', 'waiting')
+ORDER BY event
+LIMIT :limit;
 
--- name: replay_one
--- Also one that was delivered: somebody lost it.
-UPDATE deliveries SET state = 'waiting', next_at = :now, tries = 0 WHERE endpoint = :endpoint AND event = :event;
+-- name: replay
+-- Also one that was delivered, when it is named: somebody lost it.
+UPDATE deliveries SET state = 'waiting', next_at = ?, tries = 0 WHERE endpoint = ? AND event = ?;
 
 -- name: forget_tries
 DELETE FROM tries WHERE at < :before AND id IN (SELECT id FROM tries ORDER BY id LIMIT :limit);
