@@ -339,6 +339,7 @@ async def running(
             wake_doubts()
             recurring.wake()
             programs.wake()
+            delivery.outbox.clock_set()
             housekeeping.again()
             for channel in app.channels.values():
                 channel.clock_set()

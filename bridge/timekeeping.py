@@ -61,6 +61,7 @@ class Timekeeping:
         self.pulse = Pulse(self._look.set)
         self._since: Instant | None = None if clock.belief.trusted else clock.now()  # of our own clock
         self._kept: Instant = 0
+        self._taken: tuple[Instant, Instant] = 0, 0  # what our clock and the wall clock said when it was believed again
         self._apart = self._lead()
         self.steps = 0  # since the start
 
@@ -124,15 +125,12 @@ class Timekeeping:
 
         def work(changes: Changes) -> tuple[Instant, Instant]:
             if not self._clock.belief.trusted:
-                ours, theirs = self._clock.take_over()
-            else:  # the group was undone and runs again
-                ours, theirs = taken
-            taken[:] = ours, theirs
+                self._taken = self._clock.take_over()
+            ours, theirs = self._taken  # the same, when this was undone and runs again
             changes.clock_moved(since, ours, theirs)
             changes.set_meta(CLOCK_HIGHEST, str(theirs))
             return ours, theirs
 
-        taken: list[Instant] = []
         ours, theirs = await self._store.write(work)
         self._since = None
         self._kept = theirs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -18,7 +19,7 @@ from bridge.api.routing import OPERATION, AnyRequest, PartsOf
 from bridge.api.shapes import Page, Time, shown_time
 from bridge.endpoints import BY_HAND, Delivery, DeliveryState, Endpoint, EndpointKind, Try
 from bridge.events import EndpointData, Event, EventType
-from bridge.model import Scope, parse_id, show_id
+from bridge.model import Instant, Scope, parse_id, show_id
 from bridge.store import Changes, View
 from bridge.webhooks.registry import Draft
 
@@ -29,6 +30,7 @@ _log = logging.getLogger("gsmbridge.api")
 PATIENCE = 20.0  # seconds the test button waits for the endpoint, which has 15
 _TRIES, _DEAD, _EVENTS = "tries", "dead", "events"
 _MOST = 100
+_REPLAYED_AT_ONCE = 2000  # in one transaction
 
 Words = Annotated[list[str], Meta(max_length=_MOST)]
 Description = Annotated[str, Meta(max_length=200)]
@@ -428,10 +430,17 @@ async def replay(request: AnyRequest, parts: PartsOf) -> Replayed:
     first = _event_id(wanted.event or wanted.first, 0)
     last = _event_id(wanted.event or wanted.last, (1 << 63) - 1)
     now = parts.now()
-    count = await parts.store.write(lambda c: c.replay(endpoint.id, now, first=first, last=last))
+    count, following = await parts.store.write(partial(_again, endpoint.id, now, first, last))
+    while following is not None:  # in pieces: a million dead letters must not hold up the orders
+        more, following = await parts.store.write(partial(_again, endpoint.id, now, following, last))
+        count += more
     if not count and wanted.event is not None:
         raise Refusal("event_not_found", "this event is not, or no longer, among what the endpoint was to get")
     return Replayed(count=count)
+
+
+def _again(endpoint: int, now: Instant, first: int, last: int, changes: Changes) -> tuple[int, int | None]:
+    return changes.replay(endpoint, now, first=first, last=last, limit=_REPLAYED_AT_ONCE)
 
 
 _AFTER = Parameter(name="after", description="the last event you have: evt_...", schema={"type": "string"})

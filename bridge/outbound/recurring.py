@@ -12,7 +12,7 @@ import msgspec
 
 from bridge.clock import rfc3339
 from bridge.events import EventType, ScheduleData
-from bridge.model import Batch, Ids, Instant, Message, Occurrence, OccurrenceState, Schedule, show_id
+from bridge.model import ApiKey, Batch, Ids, Instant, Message, Occurrence, OccurrenceState, Schedule, show_id
 from bridge.outbound.intake import note_hold, with_concatenation
 from bridge.policy.admission import Complaint, Defaults, Order, Rejected, admit, admit_all
 from bridge.policy.scheduling import Step, order_of, step
@@ -95,9 +95,9 @@ class Recurring:
         messages: list[Message] = []
         batch: Batch | None = None
         if coming.state is not OccurrenceState.SKIPPED:
-            hours = await self._store.read(lambda view: _hours(view, schedule.client))
+            key = await self._store.read(lambda view: _key(view, schedule.client))
             try:
-                every, batch = self._messages(schedule, order, now, hours)
+                every, batch = self._messages(schedule, order, now, key)
                 messages, coming = self._allowed(every, coming)
             except Rejected as rejected:
                 reason = f"the order could not be taken: {rejected}"
@@ -146,11 +146,13 @@ class Recurring:
         )
 
     def _messages(
-        self, schedule: Schedule, order: Order, now: Instant, hours: str | None
+        self, schedule: Schedule, order: Order, now: Instant, key: ApiKey | None
     ) -> tuple[list[Message], Batch | None]:
-        """Raises `Rejected`: what could be ordered once may be refused later, when a channel or route is gone."""
+        """`key`: the one that made it; its windows bind, and routes may ask for its name. Raises `Rejected`: what could
+        be ordered once may be refused later, when a channel or route is gone."""
         defaults, client = self._defaults(), schedule.client
-        orders = [msgspec.structs.replace(order, to=to) for to in schedule.recipients]
+        name, hours = ("", None) if key is None else (key.name, key.windows)
+        orders = [msgspec.structs.replace(order, to=to, key=name) for to in schedule.recipients]
         if len(orders) == 1:
             return [admit(orders[0], defaults, id=self._ids.next(), client=client, now=now, hours=hours)], None
         batch_id = self._ids.next()
@@ -185,10 +187,21 @@ class Recurring:
     async def _stop(self, schedule: Schedule, reason: str) -> None:
         """It cannot be carried out any more: paused, and said, so that the others go on."""
         paused = msgspec.structs.replace(schedule, paused=True, next_at=None, updated_at=schedule.updated_at + 1)
-        await self._store.write(lambda changes: changes.change_schedule(paused))
-        self._telemetry.notable(
-            "schedule_stopped", level=logging.ERROR, schedule=show_id("sch", schedule.id), reason=reason
-        )
+        id, due_at = show_id("sch", schedule.id), schedule.next_at
+        assert due_at is not None
+
+        def work(changes: Changes) -> bool:
+            found = changes.schedule(schedule.id)
+            if found is None or found.updated_at != schedule.updated_at:
+                return False  # changed meanwhile, perhaps into one that can be
+            changes.change_schedule(paused)
+            data = ScheduleData(schedule=id, at=rfc3339(due_at), code="stopped", reason=reason)
+            changes.emit(EventType.SCHEDULE_SKIPPED, self._now(), key=id, data=data)
+            return True
+
+        if not await self._store.write(work):
+            return
+        self._telemetry.notable("schedule_stopped", level=logging.ERROR, schedule=id, reason=reason)
 
     def _tell(self, schedule: Schedule, occurrence: Occurrence, messages: list[Message]) -> None:
         usual = occurrence.state is OccurrenceState.SENT
@@ -218,7 +231,7 @@ class Recurring:
             timer.cancel()
 
 
-def _hours(view: View, client: int) -> str | None:
-    """The windows of the key that made it."""
+def _key(view: View, client: int) -> ApiKey | None:
+    """None: the operator at the machine."""
     known = view.keys()
-    return next((key.windows for key in known if key.id == client), None)
+    return next((key for key in known if key.id == client), None)

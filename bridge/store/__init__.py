@@ -471,9 +471,9 @@ class Changes(View, Protocol):
     def tried(self, delivery: Delivery, state: DeliveryState, next_at: Instant, made: Try) -> None:
         """What became of a try."""
 
-    def replay(self, endpoint: int, now: Instant, *, first: int, last: int) -> int:
+    def replay(self, endpoint: int, now: Instant, *, first: int, last: int, limit: int) -> tuple[int, int | None]:
         """Dead letters from event `first` to `last` wait again, with all their tries. One alone also when it was
-        delivered. Returns how many."""
+        delivered. Returns how many, and where to go on when there may be more than `limit`."""
 
     def forget_events(self, before: Instant, limit: int) -> int:
         """Events from before that time are dropped, with their deliveries and tries, at most `limit` of each. Returns

@@ -30,7 +30,7 @@ from bridge.policy.urgency import ALARM, effective, order
 from bridge.states import ATTEMPT_MOVES, MOVES, WAITING
 from bridge.store.affinity import AffinityChanges
 from bridge.store.lanes import LaneChanges
-from bridge.store.outbox import OutboxChanges
+from bridge.store.outbox import OUTBOX, OutboxChanges
 from bridge.store.rows import (
     API_KEY,
     BATCH,
@@ -195,6 +195,9 @@ class SqlChanges(AffinityChanges, UsageChanges, OutboxChanges, ScheduleChanges, 
         values = {"since": since, "before": before, "after": after, "moved": after - before}
         if after < before:
             self._run(QUEUE["clock_back"], values)
+            self._run(TALK["clock_back"], values)
+            for endpoint in self.endpoints():
+                self._run(OUTBOX["clock_back"], {**values, "endpoint": endpoint.id})
         self._run(QUEUE["clock_lives"], values)
         self._run(QUEUE["clock_doubts"], values)
 

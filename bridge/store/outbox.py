@@ -16,15 +16,16 @@ import msgspec
 from bridge.clock import rfc3339
 from bridge.endpoints import Delivery, DeliveryState, Endpoint, Try, by_type, wants
 from bridge.events import MOVED, EndpointData, Event, EventType, MessageData, conversation, inbound_data
-from bridge.model import Ids, Inbound, Instant, Message, Status, show_id
+from bridge.model import Ids, Inbound, Instant, Message, Status, parse_id, show_id
 from bridge.store.queries import load
 from bridge.store.rows import DELIVERY, ENDPOINT, STORED_EVENT, TRY
 from bridge.store.statements import Statements
 
-__all__ = ["OutboxChanges", "OutboxView"]
+__all__ = ["MOST_WAITING", "OUTBOX", "OutboxChanges", "OutboxView"]
 
 OUTBOX = load("outbox")
 HIGHEST = (1 << 63) - 1
+_FIRST_KEY = "msg_"
 MOST_WAITING = 100_000  # events for one endpoint, where the configuration says nothing
 
 log = logging.getLogger("gsmbridge.store")
@@ -83,6 +84,7 @@ class OutboxChanges(OutboxView):
         last = self._value(OUTBOX["last_event"], {})
         self._event_ids = Ids(now, Random(), last or 0)  # noqa: S311 names, not secrets
         self.most_waiting = MOST_WAITING
+        self._keys_after = _FIRST_KEY
         self._waiting: dict[int, int] = {}  # by endpoint; counted when first asked for
         self._overflowing: set[int] = set()  # endpoints of which that is said
         self.touched: set[int] = set()  # endpoints with something new, or changed, since the writer last asked
@@ -265,14 +267,16 @@ class OutboxChanges(OutboxView):
             if waiting <= self.most_waiting // 2:
                 self._overflowing.discard(delivery.endpoint)
 
-    def replay(self, endpoint: int, now: Instant, *, first: int, last: int) -> int:
+    def replay(self, endpoint: int, now: Instant, *, first: int, last: int, limit: int) -> tuple[int, int | None]:
         """What somebody asks for has its place, however much waits."""
-        wanted = {"endpoint": endpoint, "now": now, "first": first, "last": last}
+        events = [first]
+        if first != last:
+            wanted = {"endpoint": endpoint, "first": first, "last": last, "limit": limit}
+            events = [event for (event,) in self._run(OUTBOX["to_replay"], wanted)]
+        count = sum(self._run(OUTBOX["replay"], (now, endpoint, event)).rowcount for event in events)
         self._forget_backlogs()
         self.touched.add(endpoint)
-        if first == last:
-            return self._run(OUTBOX["replay_one"], {"endpoint": endpoint, "now": now, "event": first}).rowcount
-        return self._run(OUTBOX["replay"], wanted).rowcount
+        return count, events[-1] + 1 if first != last and len(events) == limit else None
 
     def forget_events(self, before: Instant, limit: int) -> int:
         bounds = {"before": before, "limit": limit}
@@ -281,8 +285,18 @@ class OutboxChanges(OutboxView):
             self._run(OUTBOX["forget_deliveries"], {"endpoint": endpoint.id, **bounds})
         forgotten = self._run(OUTBOX["forget_tries"], bounds).rowcount
         forgotten += self._run(OUTBOX["forget_events"], bounds).rowcount
-        old = {"before": show_id("msg", before << 20), "limit": limit}
-        return forgotten + self._run(OUTBOX["forget_keys"], old).rowcount
+        return forgotten + self._forget_keys(before, limit)
+
+    def _forget_keys(self, before: Instant, limit: int) -> int:
+        """Of messages that have ended: one that was deferred for a year still counts on. Each call looks at the next
+        few, and behind the last at the first again."""
+        wanted = {"after": self._keys_after, "before": show_id("msg", before << 20), "limit": limit}
+        keys = [key for (key,) in self._run(OUTBOX["old_keys"], wanted)]
+        self._keys_after = keys[-1] if len(keys) == limit else _FIRST_KEY
+        ended = [key for key in keys if self._value(OUTBOX["open_message"], {"id": parse_id("msg", key)}) is None]
+        for key in ended:
+            self._run(OUTBOX["forget_key"], (key,))
+        return len(ended)
 
 
 class _Listeners(dict[str, tuple[Endpoint, ...]]):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping
 from random import Random
 from time import monotonic
@@ -79,6 +78,10 @@ class Outbox:
         self.pulse = Pulse(self._work.set)
         store.on_events(self._told)
 
+    def clock_set(self) -> None:
+        """The times of the next tries come sooner or later than was thought."""
+        self._told(frozenset(self._couriers))
+
     def _told(self, endpoints: frozenset[int]) -> None:
         self._touched |= endpoints
         self._work.set()
@@ -96,11 +99,15 @@ class Outbox:
                     if courier is None:
                         self.latencies[id] = delivery_to_endpoint()
                         courier = self._couriers[id] = _Courier(id, self._context, self.latencies[id])
-                        tasks.create_task(courier.run(), name=f"courier-{id}")
+                        tasks.create_task(self._serve(id, courier), name=f"courier-{id}")
                     courier.wake()
                 if not self._touched:
                     self._work.clear()
                     await self._work.wait()
+
+    async def _serve(self, id: int, courier: _Courier) -> None:
+        await courier.run()
+        del self._couriers[id], self.latencies[id]
 
     async def first_try(self, endpoint: int, event: int, patience: float) -> Tried | None:
         """What becomes of the next try of this delivery. None: nothing in time."""
@@ -126,11 +133,10 @@ class _Courier:
         self._id = id
         self._context = context
         self._latency = latency
-        self._endpoint: Endpoint | None = None
-        self._ready: deque[tuple[Delivery, Event]] = deque()
         self._flying: set[int] = set()
         self._failures = 0  # in a row
-        self._paused_until: Instant = 0
+        self._gone = False
+        self._paused_until = 0.0  # of time that is never set
         self._work = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -138,8 +144,9 @@ class _Courier:
         self._work.set()
 
     async def run(self) -> None:
+        """Until its endpoint is removed."""
         async with asyncio.TaskGroup() as tasks:
-            while True:
+            while not self._gone:
                 await self._work.wait()
                 self._work.clear()
                 try:
@@ -168,11 +175,12 @@ class _Courier:
                 v.next_delivery(self._id, now),
             )
         )
-        self._endpoint = endpoint
+        self._gone = endpoint is None
         if endpoint is None or not endpoint.enabled:
             return
-        if self._paused_until > now:
-            self._wake_in((self._paused_until - now) / 1000)
+        pause = self._paused_until - monotonic()
+        if pause > 0:
+            self._wake_in(pause)
             return
         for delivery, event in found:
             if room and delivery.event not in flying:
@@ -238,7 +246,8 @@ class _Courier:
             case policy.GiveUp():
                 state = DeliveryState.DEAD
             case policy.Again(at=next_at, pause=pause):
-                self._paused_until = max(self._paused_until, pause or 0)
+                if pause is not None:
+                    self._paused_until = max(self._paused_until, monotonic() + (pause - now) / 1000)
             case policy.Gone():
                 pass
 

@@ -40,6 +40,16 @@ def test_the_options_of_one_message_arrive(service: Service) -> None:
     assert message["due_at"] > message["created_at"]
 
 
+def test_an_order_key_of_ones_own(service: Service) -> None:
+    message = service.command("send", "Hi", "--to", PHONE, "--order-key", "pump-3", "-o", "json").json
+    assert message["order_key"] == "pump-3"
+    both = service.command("send", "Hi", "--to", PHONE, "--ordered", "--order-key", "pump-3", "-o", "json").json
+    assert both["order_key"] == "pump-3"
+    refused = service.command("send", "Hi", "--to", PHONE, "--order-key", "")
+    assert (refused.exit, refused.out) == (Exit.DATA, "")
+    assert "order_key" in refused.err
+
+
 def test_the_same_key_orders_once(service: Service) -> None:
     first = service.command("send", "Hi", "--to", PHONE, "--once", "k1", "-o", "json").json
     again = service.command("send", "Hi", "--to", PHONE, "--once", "k1", "-o", "json").json

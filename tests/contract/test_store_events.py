@@ -9,12 +9,12 @@ import pytest
 
 from bridge.endpoints import Endpoint, EndpointKind
 from bridge.events import MOVED, SHAPES, EventType, OptOutData, conversation
-from bridge.model import Inbound, Status, show_id
+from bridge.model import Inbound, ProgramRun, Status, show_id
 from bridge.states import MOVES, WAITING
 from bridge.store import Changes
 from bridge.store.sqlite import SqliteStore
 
-from .support import START, Place, message, new_id, put
+from .support import START, Place, inbound, message, new_id, put
 
 MESSAGE = tuple(MOVED.values())
 
@@ -187,3 +187,68 @@ def test_numbers_go_on_after_a_restart(place: Place) -> None:
     ids = place.do(lambda c: [e.id for e in c.events(0, 10)])
     assert ids == sorted(ids)
     assert [number for *_, number in place.do(written)] == [1, 2]
+
+
+def test_numbers_of_a_message_go_on_while_it_lives_and_its_key_goes_when_it_has_ended(place: Place) -> None:
+    """A text may be deferred for a year, and its events are kept for a month."""
+    year = 365 * 86_400_000
+
+    def story(c: Changes) -> None:
+        c.add_endpoint(endpoint())
+        later, ended = message(due_at=START + year), message()
+        c.add([later, ended])
+        c.move(ended.id, Status.CANCELLED, START)
+        c._run("UPDATE messages SET close_at = NULL WHERE id = ?", (ended.id,))  # type: ignore[attr-defined]
+        c.forget_events(START + year, 500)
+        c.forget_events(START + year, 500)
+        assert written(c) == []
+        for one in (later, ended):
+            key = show_id("msg", one.id)
+            c.emit("message.held", START, key=key, data={"message": key, "to": one.to, "status": "queued"})
+        assert [number for _, _, number in written(c)] == [2, 1]
+
+    place.do(story)
+
+
+def test_after_a_step_back_of_the_clock_no_try_and_no_program_waits_for_the_old_time(place: Place) -> None:
+    back = 3 * 3_600_000
+
+    def story(c: Changes) -> None:
+        one = endpoint()
+        c.add_endpoint(one)
+        emit_optout(c)
+        due = c.due(one.id, START, 1, ordered=False)
+        assert len(due) == 1
+        row = inbound()
+        c.add_inbound(row, [])
+        run = ProgramRun(id=new_id(), inbound=row.id, rule="r", due_at=START + 60_000)
+        c.add_program_run(run)
+        c.clock_moved(START, START, START - back)
+        assert len(c.due(one.id, START - back, 5, ordered=False)) == 2  # the text that came in is one too
+        assert c.next_program_run() == START - back + 60_000
+
+    place.do(story)
+
+
+def test_dead_letters_are_replayed_in_pieces_each_once_and_only_in_the_range(place: Place) -> None:
+    def story(c: Changes) -> None:
+        one = endpoint()
+        c.add_endpoint(one)
+        for n in range(7):
+            emit_optout(c, number=f"+4860070080{n}")
+        events = [e.id for e in c.events(0, 10)]
+        c._run("UPDATE deliveries SET state = 'dead', tries = 10")  # type: ignore[attr-defined]
+        c._run("UPDATE deliveries SET state = 'delivered' WHERE event = ?", (events[3],))  # type: ignore[attr-defined]
+        pieces, following = [], events[1]
+        while following:
+            count, after = c.replay(one.id, START, first=following, last=events[5], limit=2)
+            pieces.append(count)
+            following = after or 0
+        assert pieces == [2, 2, 0]
+        waiting = [d.event for d, _ in c.due(one.id, START, 10, ordered=False)]
+        assert waiting == [events[1], events[2], events[4], events[5]]
+        assert c.replay(one.id, START, first=events[3], last=events[3], limit=2) == (1, None)
+        assert c.replay(one.id, START, first=1, last=1, limit=2) == (0, None)
+        assert c.backlog(one.id) == (5, 2)
+
+    place.do(story)

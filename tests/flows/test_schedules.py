@@ -6,6 +6,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import httpx
+import msgspec
+
+from bridge.config import Route, Settings
+from bridge.model import parse_id
 from tests.flows.gateway import Gateway, gateway
 
 ALICE, BOB = "+447700900123", "+447700900456"
@@ -91,5 +96,55 @@ def test_after_a_long_time_off_what_was_missed_is_one_row_and_not_a_flood(tmp_pa
             assert "more than 100 others" in found[0]["reason"]
             assert len(found) <= 3
             assert {o["state"] for o in found[1:]} <= {"sent", "late"}
+
+    asyncio.run(story())
+
+
+def test_a_route_that_asks_for_a_key_gets_what_its_schedules_send(tmp_path: Path) -> None:
+    passed = {"ahead": 0}
+
+    def routed(settings: Settings) -> Settings:
+        return msgspec.structs.replace(settings, routes=(Route(name="desk", channels=("modem1",), keys=("crm",)),))
+
+    async def story() -> None:
+        async with gateway(tmp_path, modems=2, now_ahead=passed, settings=routed) as gate:
+            made = (await gate.http.post("/v1/keys", json={"name": "crm", "scope": "send"})).json()
+            headers = {"Authorization": f"Bearer {made['secret']}"}
+            async with httpx.AsyncClient(base_url=gate.app.url, headers=headers) as crm:
+                wish = {"rule": "every 1 minute", "to": [ALICE], "message": {"text": "tick"}}
+                answer = await crm.post("/v1/schedules", json=wish)
+                assert answer.status_code == 201, answer.text
+                passed["ahead"] += MINUTE
+                await gate.app.recurring.turn()
+                (one,) = (await crm.get(f"/v1/schedules/{answer.json()['id']}/occurrences")).json()["items"]
+                message = (await crm.get(f"/v1/messages/{one['message']}")).json()
+                assert message["route"] == "desk"
+
+    asyncio.run(story())
+
+
+def test_one_that_cannot_be_read_any_more_is_paused_and_said_and_the_others_go_on(tmp_path: Path) -> None:
+    passed = {"ahead": 0}
+
+    async def story() -> None:
+        async with gateway(tmp_path, now_ahead=passed) as gate:
+            hook = {"url": "https://hooks.example.org/sms", "events": ["schedule.*"]}
+            assert (await gate.http.post("/v1/webhooks", json=hook)).status_code == 201
+            broken, good = await schedule(gate), await schedule(gate)
+            number = parse_id("sch", broken)
+
+            def spoil(changes: Any) -> None:  # a zone that was taken out of the system's list
+                changes._run("UPDATE schedules SET zone = 'Europe/Atlantis' WHERE id = ?", (number,))
+
+            await gate.app.store.write(spoil)
+            passed["ahead"] += MINUTE
+            await gate.app.recurring.turn()
+            assert [o["state"] for o in await occurrences(gate, good)] == ["sent"]
+            stored = await gate.app.store.read(lambda view: view.schedule(number or 0))
+            assert stored is not None
+            assert (stored.paused, stored.next_at) == (True, None)
+            (told,) = (await gate.http.get("/v1/events")).json()["items"]
+            assert (told["type"], told["data"]["code"]) == ("schedule.skipped", "stopped")
+            assert told["data"]["schedule"] == broken
 
     asyncio.run(story())

@@ -283,3 +283,42 @@ def test_an_answer_after_the_time_out_is_none_and_the_same_id_comes_again(tmp_pa
         assert [t["problem"] for t in tries] == [None, "no whole answer within 15 s"]
 
     flow(tmp_path, story)
+
+
+@pytest.mark.parametrize("ahead", [45_000, -300_000])
+def test_a_clock_that_is_set_neither_delays_a_try_nor_loses_it(tmp_path: Path, ahead: int) -> None:
+    """The next try is 30 s away, or half a second, and the clock is set by more than that."""
+    wrong = {"ahead": 0}
+
+    async def story(gate: Gateway, hook: Receiver) -> None:
+        made = await endpoint(gate, hook.url, events=["message.queued"])
+        hook.answer = says(500)
+        await gate.send(PHONE)
+        await gate.event("webhook_failing")
+        hook.answer = says(200)
+        for _ in range(3):
+            await shown(gate, made["id"])  # meanwhile it has set its timer
+        wrong["ahead"] = ahead
+        async with asyncio.timeout(10):
+            await gate.app.timekeeping.look()
+            await hook.count(2)
+        await settled(gate, made["id"])
+
+    wait = 30.0 if ahead > 0 else 0.5
+    flow(tmp_path, story, *[wait] * 9, wall_ahead=wrong, kernel={"synchronised": True})
+
+
+def test_with_an_endpoint_its_courier_goes_too(tmp_path: Path) -> None:
+    async def story(gate: Gateway, hook: Receiver) -> None:
+        def couriers() -> set[str]:
+            return {task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("courier-")}
+
+        made = await endpoint(gate, hook.url)
+        await gate.http.post(f"/v1/webhooks/{made['id']}/test")
+        assert len(couriers()) == 1
+        await gate.http.delete(f"/v1/webhooks/{made['id']}")
+        async with asyncio.timeout(10):
+            while couriers():  # noqa: ASYNC110 seen from outside
+                await asyncio.sleep(0.02)
+
+    flow(tmp_path, story)

@@ -67,6 +67,11 @@ LIMIT :limit;
 -- name: next_delivery
 SELECT min(next_at) FROM deliveries WHERE endpoint = :endpoint AND state = 'waiting' AND next_at > :after;
 
+-- name: clock_back
+-- The clock went back: no try is to wait for the old time to come again.
+UPDATE deliveries SET next_at = max(:after, next_at + :moved)
+WHERE endpoint = :endpoint AND state = 'waiting' AND next_at > :after;
+
 -- name: delivery
 SELECT {delivery} FROM deliveries WHERE endpoint = :endpoint AND event = :event;
 
@@ -102,14 +107,16 @@ INSERT INTO tries ({try}) VALUES ({try_values});
 -- name: tries_of
 SELECT {try} FROM tries WHERE endpoint = :endpoint AND id < :before ORDER BY id DESC LIMIT :limit;
 
--- name: replay
+-- name: to_replay
 -- Also what is waiting is tried now.
-UPDATE deliveries SET state = 'waiting', next_at = :now, tries = 0
-WHERE endpoint = :endpoint AND event BETWEEN :first AND :last AND state IN ('dead', 'waiting');
+SELECT event FROM deliveries
+WHERE endpoint = :endpoint AND event BETWEEN :first AND :last AND state IN ('dead', 'waiting')
+ORDER BY event
+LIMIT :limit;
 
--- name: replay_one
--- Also one that was delivered: somebody lost it.
-UPDATE deliveries SET state = 'waiting', next_at = :now, tries = 0 WHERE endpoint = :endpoint AND event = :event;
+-- name: replay
+-- Also one that was delivered, when it is named: somebody lost it.
+UPDATE deliveries SET state = 'waiting', next_at = ?, tries = 0 WHERE endpoint = ? AND event = ?;
 
 -- name: forget_tries
 DELETE FROM tries WHERE at < :before AND id IN (SELECT id FROM tries ORDER BY id LIMIT :limit);
@@ -121,8 +128,13 @@ WHERE endpoint = :endpoint AND event IN (SELECT id FROM outbox WHERE at < :befor
 -- name: forget_events
 DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE at < :before ORDER BY id LIMIT :limit);
 
--- name: forget_keys
--- A message's key is not used again; a conversation's is.
-DELETE FROM outbox_keys WHERE key IN (
-    SELECT key FROM outbox_keys WHERE key >= 'msg_' AND key < :before LIMIT :limit
-);
+-- name: old_keys
+-- Of messages. A conversation's key is used again.
+SELECT key FROM outbox_keys WHERE key > :after AND key < :before ORDER BY key LIMIT :limit;
+
+-- name: open_message
+SELECT 1 FROM messages
+WHERE id = :id AND (close_at IS NOT NULL OR status IN ('queued', 'retry_wait', 'sending', 'in_doubt'));
+
+-- name: forget_key
+DELETE FROM outbox_keys WHERE key = ?;

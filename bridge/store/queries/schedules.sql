@@ -23,8 +23,11 @@ SELECT {schedule} FROM schedules WHERE next_at <= :now ORDER BY next_at, id LIMI
 SELECT min(next_at) FROM schedules WHERE next_at IS NOT NULL;
 
 -- name: pass
--- On to the next occurrence. Only who finds it at this one may make it.
-UPDATE schedules SET next_at = :next_at, sent = sent + :sent WHERE id = :id AND next_at = :due_at AND updated_at = :updated_at;
+-- On to the next occurrence. Only who finds it at this one may make it. One that was made before does not count again.
+UPDATE schedules
+SET next_at = :next_at,
+    sent = sent + CASE WHEN EXISTS (SELECT 1 FROM occurrences WHERE schedule = :id AND due_at = :due_at) THEN 0 ELSE :sent END
+WHERE id = :id AND next_at = :due_at AND updated_at = :updated_at;
 
 -- name: occur
 INSERT INTO occurrences ({occurrence}) VALUES ({occurrence_values}) ON CONFLICT (schedule, due_at) DO NOTHING;

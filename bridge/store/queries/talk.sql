@@ -133,6 +133,10 @@ SELECT {program_run} FROM program_runs WHERE ended_at IS NULL AND due_at <= :now
 -- name: next_program_run
 SELECT min(due_at) FROM program_runs WHERE ended_at IS NULL;
 
+-- name: clock_back
+-- As for messages: no program is to wait for the old time to come again.
+UPDATE program_runs SET due_at = max(:after, due_at + :moved) WHERE ended_at IS NULL AND due_at > :after;
+
 -- name: program_runs_of
 SELECT {program_run} FROM program_runs WHERE inbound = :inbound ORDER BY id;
 
