@@ -36,14 +36,16 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge(channels: Mapping[str, str], measures: Sequence[Measure]) -> tuple[Level, str]:
-    """`channels`: state by id. A channel that is down is a warning, all of them are critical."""
+    """`channels`: state by id; "paused" after failures. One that cannot send is a warning, all of them are critical."""
     down = sorted(id for id, state in channels.items() if state != "up")
     level = max((m.level for m in measures), default=Level.OK)
     if down:
         level = max(level, Level.CRITICAL if len(down) == len(channels) else Level.WARNING)
     said = [f"{len(channels) - len(down)} of {len(channels)} channels up"]
-    if down:
-        said.append(f"down: {', '.join(down)}")
+    paused = [id for id in down if channels[id] == "paused"]
+    for word, ids in (("down", [id for id in down if id not in paused]), ("paused", paused)):
+        if ids:
+            said.append(f"{word}: {', '.join(ids)}")
     said += [f"{m.name.replace('_', ' ')} {_number(m.value)}{m.unit}" for m in measures if m.level]
     return level, line(level, ", ".join(said), measures, len(channels) - len(down), len(channels))
 
