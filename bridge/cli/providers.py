@@ -220,7 +220,7 @@ def tested(service: Client, id: str, known: dict[str, dict[str, Any]]) -> dict[s
         raise Stop(Exit.NO_INPUT, f"there is no account {id}", f"There are: {', '.join(known) or 'none'}.")
     found = _balance(service, id)
     problem = found["problem"]
-    ok, detail, remedy = True, f"{found['amount']} {_unit(found)} left".strip(), ""
+    ok, detail, remedy = True, " ".join(f"{found['amount']} {_unit(found)} left".split()), ""
     if problem is not None and problem["code"] == "not_offered":
         # Then the driver's own check tells: it has asked the provider for something cheap.
         channel = known[id]

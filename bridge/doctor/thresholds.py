@@ -38,8 +38,8 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
 def judge(
     channels: Mapping[str, str], measures: Sequence[Measure], *, worries: Sequence[str] = ()
 ) -> tuple[Level, str]:
-    """`channels`: state by id. A channel that is down is a warning, all of them are critical. `worries`: what else is a
-    warning, in words."""
+    """`channels`: state by id; "paused" after failures. One that cannot send is a warning, all of them are critical.
+    `worries`: what else is a warning, in words."""
     down = sorted(id for id, state in channels.items() if state != "up")
     level = max((m.level for m in measures), default=Level.OK)
     if down:
@@ -47,8 +47,10 @@ def judge(
     if worries:
         level = max(level, Level.WARNING)
     said = [f"{len(channels) - len(down)} of {len(channels)} channels up"]
-    if down:
-        said.append(f"down: {', '.join(down)}")
+    paused = [id for id in down if channels[id] == "paused"]
+    for word, ids in (("down", [id for id in down if id not in paused]), ("paused", paused)):
+        if ids:
+            said.append(f"{word}: {', '.join(ids)}")
     said += worries
     said += [f"{m.name.replace('_', ' ')} {_number(m.value)}{m.unit}" for m in measures if m.level]
     return level, line(level, ", ".join(said), measures, len(channels) - len(down), len(channels))

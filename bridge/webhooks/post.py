@@ -49,7 +49,16 @@ class Poster:
     """httpcore and not httpx: only it lets us open the sockets ourselves, and it knows neither proxies of the
     environment nor redirects."""
 
-    def __init__(self, rules: Rules, context: ssl.SSLContext, seal: Seal, now: Callable[[], Instant]) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        context: ssl.SSLContext,
+        seal: Seal,
+        now: Callable[[], Instant],
+        *,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._patience = patience
         self._rules = rules
         self._seal = seal
         self._now = now
@@ -66,10 +75,10 @@ class Poster:
 
     async def deliver(self, endpoint: Endpoint, event: Event) -> Answer:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self._patience):
                 return await self._post(endpoint, event)
         except TimeoutError:
-            return Answer(ok=False, problem=f"no whole answer within {PATIENCE:g} s")
+            return Answer(ok=False, problem=f"no whole answer within {self._patience:g} s")
         except httpcore.TimeoutException as error:
             return Answer(ok=False, problem=str(error) or "no connection in time")
         except (Forbidden, SealBroken) as error:

@@ -24,7 +24,7 @@ from drivers.modems.link import Link, open_link
 from drivers.modems.settings import ModemSettings
 from drivers.modems.usb import UsbPort, UsbTree
 
-__all__ = ["Ports"]
+__all__ = ["LOOK_EVERY", "Ports"]
 
 log = logging.getLogger("gsmbridge.modem.ports")
 
@@ -46,11 +46,13 @@ class Ports:
         opener: Opener = open_link,
         monotonic: Callable[[], float] = time.monotonic,
         usb: UsbTree | None = None,
+        look_every: float = LOOK_EVERY,
     ) -> None:
         self.usb = usb or UsbTree()
         self._patterns = patterns
         self._opener = opener
         self._monotonic = monotonic
+        self._look_every = look_every
         self._asking = asyncio.Lock()
         self._known: dict[tuple[object, ...], tuple[float, Found]] = {}
         self._held: dict[str, str] = {}  # device -> the channel that has it open
@@ -157,7 +159,7 @@ class Ports:
             if left <= 0:
                 return False
             if monitor is None:
-                await asyncio.sleep(min(left, LOOK_EVERY))
+                await asyncio.sleep(min(left, self._look_every))
             else:
                 await monitor.wait(min(left, LOOK_SELDOM))
 

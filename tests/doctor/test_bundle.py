@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ def test_canaries_stay_here(tmp_path: Path) -> None:
     password.chmod(0o600)
     config.write_text(
         f'[service]\nstate_dir = "{tmp_path}/state"\n[[modem]]\nid = "gsm1"\nport = "/dev/none"\nsmsc = "+{NUMBER}"\n'
+        f"per_day = 10\n"
         f'power_command = ["/bin/relay", "{SECRET}"]\n[[provider]]\nid = "c"\ndriver = "serwersms"\n'
         f'username = "{SECRET}"\npassword_file = "{password}"\n'
     )
@@ -48,6 +50,8 @@ def test_canaries_stay_here(tmp_path: Path) -> None:
     content = {f"{file.name}/{name}": text for file in (bundle, later) for name, text in unpacked(file)}
     names = {name.partition("/gsmbridge-support/")[2] for name in content}
     assert {"doctor.json", "configuration.json", "channels.json", "metrics.txt", "recordings/modem0.now"} <= names
+    told = json.loads(next(text for name, text in content.items() if name.endswith("configuration.json")))
+    assert (told["modem"][0]["per_day"], told["modem"][0]["smsc"]) == (10, "(set)")
     config.write_text(config.read_text() + f'password = "{SECRET}"\n')  # a mistake, but one that people make
     broken = tmp_path / "broken.tar.gz"
     assert command("support-bundle", broken, "--config", config).exit == 0

@@ -77,11 +77,25 @@ def test_a_lost_answer_is_a_doubt_and_the_report_resolves_it(tmp_path: Path) -> 
 
 
 def test_a_doubt_without_evidence_is_resent_and_flagged(tmp_path: Path) -> None:
+    """By another modem: the line of the first one rests for ten seconds, since the answer may still come there."""
+
     async def flow() -> None:
-        options = [{"result_timeout": 0.2}]
-        async with gateway(tmp_path, options=options, reports=None, evidence_window=0.5) as gate:
-            gate.sim.modems[0].set_faults(sends=(SendFault(taken=True, answer=Answer.NONE),))
+        options = [{"result_timeout": 0.2}] * 2
+        async with gateway(
+            tmp_path,
+            modems=2,
+            options=options,
+            before=lambda sim: sim.modems[1].unplug(),
+            up=1,
+            reports=None,
+            evidence_window=0.5,
+        ) as gate:
+            first, second = gate.sim.modems
+            first.set_faults(sends=(SendFault(taken=True, answer=Answer.NONE),))
             id = await gate.send(ALICE)
+            await gate.event("in_doubt", message=id)
+            first.unplug()
+            second.replug()
             message = await gate.status(id, "sent")
             assert gate.texts() == ["Hello", "Hello"]
             assert message["possible_duplicate"]
