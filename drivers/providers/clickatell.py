@@ -684,7 +684,7 @@ class ClickatellDriver:
 
     async def status(self, reference: str, to: str) -> StatusReport:
         line = self._good(await self._lines("getmsgcharge", {"apimsgid": reference}))
-        self._link.notice(look_up(STATUS, line.status), line.status)
+        self._notice(line.status)
         return report(line, reference=reference, to=to, sim=self._channel)
 
     async def subscriber(self, number: str) -> Lookup:
@@ -693,7 +693,7 @@ class ClickatellDriver:
     def called(self, call: Call) -> Reply:
         event = read_callback(call, o=self._o, sim=self._channel)
         if isinstance(event, StatusReport):
-            self._link.notice(look_up(STATUS, event.code), event.code)
+            self._notice(event.code)
         return Reply(events=(event,))
 
     # --- Below --------------------------------------------------------------------------------------------------------
@@ -767,6 +767,10 @@ class ClickatellDriver:
             found = await self.status(message.reference, message.to)
             reports.append(msgspec.structs.replace(found, attempt_id=message.attempt))
         return reports
+
+    def _notice(self, status: str) -> None:
+        self._out_of_credit = self._out_of_credit or status == "012"
+        self._link.notice(look_up(STATUS, status), f"status_{status}")
 
     async def _check(self) -> None:
         balance = await self.balance()

@@ -173,9 +173,9 @@ MESSAGE = rows({
     "NEW ENQUEUD": Row(fate=ReportFate.ACCEPTED),
     "ACCEPTD PDLIVRD": Row(fate=ReportFate.SENT),
     "DELIVRD": Row(fate=ReportFate.DELIVERED),
-    "UNDELIV": Row(fate=ReportFate.UNDELIVERED, then=Then.TRY_NEXT),
-    "REJECTD": Row(fate=_R, then=Then.TRY_NEXT),
-    "EXPIRED": Row(fate=ReportFate.EXPIRED, then=Then.TRY_NEXT),
+    "UNDELIV": Row(fate=ReportFate.UNDELIVERED, then=Then.TRY_NEXT, meaning="not delivered"),
+    "REJECTD": Row(fate=_R, then=Then.TRY_NEXT, meaning="rejected"),
+    "EXPIRED": Row(fate=ReportFate.EXPIRED, then=Then.TRY_NEXT, meaning="its validity ended"),
     "DELETED": Row(fate=_R, then=Then.TRY_NEXT, meaning="deleted at the provider"),
     "UNKNOWN": Row(fate=_U, reconcile=True),
 })  # fmt: skip

@@ -790,6 +790,7 @@ class SmscDriver:
 
     def _notice(self, report: StatusReport) -> None:
         status, _, err = report.code.partition(":")
+        self._out_of_money = self._out_of_money or status == "24"
         self._link.notice(fate(status, err), report.code)
 
     def _keep_quiet(self) -> None:
