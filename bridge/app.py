@@ -46,6 +46,7 @@ from bridge.outbound.lookups import LookUps
 from bridge.outbound.meter import Meter
 from bridge.outbound.recurring import Recurring
 from bridge.outbound.schedules import Schedules
+from bridge.outbound.takeback import TakeBack
 from bridge.policy import clocks, inbound_rules, routing
 from bridge.policy.admission import MODEM_KINDS, Defaults, Order, admit
 from bridge.policy.gate import Gate
@@ -521,6 +522,7 @@ def _parts(
         channel = app.channels.get(id)
         return cast(Account, channel.driver) if channel is not None and channel.takes is Takes.MESSAGE else None
 
+    take_back = TakeBack(app.store, now, app.telemetry, account=account, withdrawn=dispatch.withdrawn)
     secrets_of = {p.id: p.callback_secret for p in app.settings.providers}
 
     async def called(id: str, secret: str, call: Call) -> Reply:
@@ -549,6 +551,7 @@ def _parts(
 
     return Parts(
         account=account,
+        take_back=take_back.ask,
         called=called,
         route=route,
         line=app.line,

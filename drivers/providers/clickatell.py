@@ -68,6 +68,7 @@ from drivers.registry import Environment
 
 __all__ = ["ERRORS", "STATUS", "ClickatellDriver", "Line", "Options", "create", "read_lines", "request"]
 
+CANCELLED = "006"
 MOST_NUMBERS = 300  # in one request
 LONGEST_DELAY = 10_080  # minutes
 # Times of replies have no zone; they are UTC+2 all year.
@@ -649,10 +650,12 @@ class ClickatellDriver:
             return CannotTell(reason="Clickatell does not know it yet")
         return Absent()
 
-    async def cancel(self, reference: str) -> StatusReport:
-        """Take back a message that is still queued. The report says what became of it."""
+    async def cancel(self, reference: str, to: str) -> bool:
+        """Possible while it is queued; the answer is the state in which it is then."""
         line = self._good(await self._lines("delmsg", {"apimsgid": reference}))
-        return report(line, reference=reference, to="", sim=self._channel)
+        if line.status == CANCELLED:
+            self._open.drop(reference)
+        return line.status == CANCELLED
 
     def follow(self, messages: Sequence[Followed]) -> None:
         self._open.take_up(messages)

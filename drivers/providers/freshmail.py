@@ -571,6 +571,9 @@ class FreshmailDriver:
             record = Record(message_id=reference, number=to.removeprefix("+"), status="NOT_FOUND", send_date="")
         return report_of(record, sim=self._channel, zone=self._zone)
 
+    async def cancel(self, reference: str, to: str) -> bool:
+        raise NotOffered("FreshMail cannot take a message back; serwersms, clickatell and mobizon can")
+
     async def subscriber(self, number: str) -> Lookup:
         raise NotOffered("FreshMail has no number look-up; smsc and serwersms have one")
 

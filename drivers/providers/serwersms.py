@@ -654,10 +654,18 @@ class SerwerSmsDriver:
         }
         return Lookup(number=number, reachable=states.get(facts.get("status", "").lower()), facts=facts)
 
-    async def cancel(self, reference: str) -> bool:
-        """Take back a message that is scheduled."""
-        found = await self._v2("messages/delete", {"id": reference})
-        return found.get("success") is True
+    async def cancel(self, reference: str, to: str) -> bool:
+        """Only scheduled ones can be deleted; of others SerwerSMS says that it has none of this id."""
+        try:
+            found = await self._v2("messages/delete", {"id": reference})
+        except Refused as refusal:
+            if refusal.code == "serwersms_1004":
+                return False
+            raise
+        if found.get("success") is True:
+            self._open.drop(reference)
+            return True
+        raise MaybeSent("neither yes nor no in the answer", code="unreadable", cause=Cause.DOUBT)
 
     def called(self, call: Call) -> Reply:
         """A push of a report is a hint, since its words are not documented: the report is asked for next. A reply is

@@ -697,6 +697,9 @@ class SmscDriver:
     async def status(self, reference: str, to: str) -> StatusReport:
         return await self._status(reference, to)
 
+    async def cancel(self, reference: str, to: str) -> bool:
+        raise NotOffered("SMSC's SOAP service cannot take a message back; serwersms, clickatell and mobizon can")
+
     async def subscriber(self, number: str) -> Lookup:
         """An HLR request, which costs money, and the answer to it; waits up to a minute."""
         reference = f"hlr-{sha256(f'{number}{self._monotonic()}'.encode()).hexdigest()[:24]}"
