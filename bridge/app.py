@@ -55,6 +55,7 @@ from bridge.outbound.lookups import LookUps
 from bridge.outbound.meter import Meter
 from bridge.outbound.recurring import Recurring
 from bridge.outbound.schedules import Schedules
+from bridge.outbound.takeback import TakeBack
 from bridge.policy import clocks, inbound_rules, routing
 from bridge.policy.admission import MODEM_KINDS, Defaults, Order, admit
 from bridge.policy.balance import ANY_AMOUNT, parse_pattern
@@ -660,6 +661,7 @@ def _parts(
         channel = app.channels.get(id)
         return channel.driver if channel is not None and isinstance(channel.driver, Ussd) else None
 
+    take_back = TakeBack(app.store, now, app.telemetry, account=account, withdrawn=dispatch.withdrawn)
     secrets_of = {p.id: p.callback_secret for p in app.settings.providers}
 
     async def called(id: str, secret: str, call: Call) -> Reply:
@@ -689,6 +691,7 @@ def _parts(
     return Parts(
         account=account,
         ussd=ussd,
+        take_back=take_back.ask,
         called=called,
         route=route,
         line=app.line,

@@ -38,8 +38,9 @@ MOVES: Mapping[S, frozenset[S]] = {
     # To `in_doubt` again: another part is in doubt too. To `sending`: the doubt was about one part, the rest goes on.
     S.IN_DOUBT: frozenset({S.IN_DOUBT, S.SENT, S.QUEUED, S.SENDING, S.UNKNOWN, S.FAILED, S.RETRY_WAIT, S.EXPIRED}
                           | {S.DELIVERED, S.UNDELIVERED}),
-    # `queued`: its provider reports that it did not arrive, and another channel may still deliver it.
-    S.SENT: frozenset({S.DELIVERED, S.UNDELIVERED, S.SENT_NO_REPORT, S.QUEUED}),
+    # `queued`: its provider reports that it did not arrive, and another channel may still deliver it. `cancelled`: its
+    # provider had not sent it yet, and has deleted it.
+    S.SENT: frozenset({S.DELIVERED, S.UNDELIVERED, S.SENT_NO_REPORT, S.QUEUED, S.CANCELLED}),
     # Corrections by evidence that comes after the close. One attempt may fail or be cancelled while an earlier one, of
     # which nobody knew, had been delivered; and a report of success after one of failure happens.
     S.UNDELIVERED: frozenset({S.DELIVERED}),

@@ -155,7 +155,8 @@ async def get_message(request: AnyRequest, parts: PartsOf, caller: CallerOf) -> 
     opt={
         OPERATION: Operation(
             summary="Cancel a message",
-            description="Possible until its first part is handed to a channel. Cancelling twice is no mistake.",
+            description="Possible until its first part is handed to a channel; and after that while a provider has it "
+            "that can delete what it has not sent, which is asked. Cancelling twice is no mistake.",
             scope=Scope.SEND,
             answer=MessageOut,
             codes=("message_not_found", "not_cancellable"),
@@ -165,7 +166,7 @@ async def get_message(request: AnyRequest, parts: PartsOf, caller: CallerOf) -> 
 async def cancel_message(request: AnyRequest, parts: PartsOf, caller: CallerOf) -> MessageOut:
     number = _number(request)
     try:
-        message = await parts.intake.cancel(number, caller.sees)
+        message = await _cancelled(number, parts, caller)
     except NotCancellable as error:
         attempts = await parts.store.read(lambda view: view.attempts(number))
         gsm = next((said for attempt in reversed(attempts) if (said := gsm_of(attempt)) is not None), None)
@@ -173,6 +174,15 @@ async def cancel_message(request: AnyRequest, parts: PartsOf, caller: CallerOf) 
     if message is None:
         raise _no_message()
     return message_out(message, parts.now())
+
+
+async def _cancelled(number: int, parts: PartsOf, caller: CallerOf) -> Message | None:
+    try:
+        return await parts.intake.cancel(number, caller.sees)
+    except NotCancellable as error:
+        if parts.take_back is None:
+            raise
+        return await parts.take_back(error.message)
 
 
 @post(

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from bridge.inbound.optouts import OptOuts
-from bridge.model import ChannelSnapshot, Ids, Instant
+from bridge.model import ChannelSnapshot, Ids, Instant, Message
 from bridge.outbound.intake import Intake
 from bridge.outbound.schedules import Schedules
 from bridge.policy.admission import Order
@@ -72,6 +72,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     max_body: int = 16 << 20
     account: Callable[[str], Account | None] = _no_account
     ussd: Callable[[str], Ussd | None] = _no_ussd
+    take_back: Callable[[Message], Awaitable[Message]] | None = None
     called: Callable[[str, str, Call], Awaitable[Reply]] | None = None
     route: Callable[[Order], Awaitable[RouteTest]] | None = None
     line: Callable[[str, str], str | None] = _no_line

@@ -97,7 +97,7 @@ def cancel(
     key_file: KeyFileOption = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """Cancel messages that wait. One of which a part is on its way cannot be cancelled."""
+    """Cancel messages that wait. One that a provider has is taken back if it has not sent it yet and can delete it."""
     from bridge.cli.client import Refusal, connect
     from bridge.cli.output import document, table
 

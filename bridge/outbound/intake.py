@@ -51,11 +51,15 @@ class Conflict(Exception):
 class NotCancellable(Exception):
     """A part of it is on its way, or it has ended."""
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, detail: str = "") -> None:
         super().__init__(
-            f"the message is {message.status}, and a part of it is or may be on the air; it can no longer be cancelled"
-            if message.status in CANCELLABLE
-            else f"the message is {message.status} and can no longer be cancelled"
+            detail
+            or (
+                f"the message is {message.status}, and a part of it is or may be on the air; it can no longer be "
+                "cancelled"
+                if message.status in CANCELLABLE
+                else f"the message is {message.status} and can no longer be cancelled"
+            )
         )
         self.message = message
 
@@ -195,6 +199,8 @@ class Intake:
                 return None
             if found.status is Status.CANCELLED:
                 return found
+            if found.status not in CANCELLABLE:
+                raise NotCancellable(found)
             if (found.code or found.tries) and any(
                 a.state in ON_AIR and not taken_back(a) for a in changes.attempts(message)
             ):

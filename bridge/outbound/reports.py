@@ -292,8 +292,8 @@ def _roll_up(changes: Changes, id: int, now: Instant) -> None:
         last = max((told[part] for part in delivered), key=lambda a: a.reported_at or 0)
         changes.move(id, Status.DELIVERED, now, data=_report_data(message, last))
         return
-    if message.status in WAITING:  # it is to be sent again; only a delivery makes that needless
-        return
+    if message.status in WAITING or message.status is Status.CANCELLED:
+        return  # to be sent again, or taken back: only a delivery changes that
     failed = next((a for a in told.values() if a.fate in FAILURES), None)
     if failed is not None:
         code, reason = _why(changes, failed)

@@ -68,6 +68,7 @@ from drivers.registry import Environment
 
 __all__ = ["ERRORS", "STATUS", "ClickatellDriver", "Line", "Options", "create", "read_lines", "request"]
 
+CANCELLED = "006"
 MOST_NUMBERS = 300  # in one request
 LONGEST_DELAY = 10_080  # minutes
 # Times of replies have no zone; they are UTC+2 all year.
@@ -649,10 +650,12 @@ class ClickatellDriver:
             return CannotTell(reason="Clickatell does not know it yet")
         return Absent()
 
-    async def cancel(self, reference: str) -> StatusReport:
-        """Take back a message that is still queued. The report says what became of it."""
+    async def cancel(self, reference: str, to: str) -> bool:
+        """Possible while it is queued; the answer is the state in which it is then."""
         line = self._good(await self._lines("delmsg", {"apimsgid": reference}))
-        return report(line, reference=reference, to="", sim=self._channel)
+        if line.status == CANCELLED:
+            self._open.drop(reference)
+        return line.status == CANCELLED
 
     def follow(self, messages: Sequence[Followed]) -> None:
         self._open.take_up(messages)
@@ -684,7 +687,7 @@ class ClickatellDriver:
 
     async def status(self, reference: str, to: str) -> StatusReport:
         line = self._good(await self._lines("getmsgcharge", {"apimsgid": reference}))
-        self._link.notice(look_up(STATUS, line.status), line.status)
+        self._notice(line.status)
         return report(line, reference=reference, to=to, sim=self._channel)
 
     async def subscriber(self, number: str) -> Lookup:
@@ -693,7 +696,7 @@ class ClickatellDriver:
     def called(self, call: Call) -> Reply:
         event = read_callback(call, o=self._o, sim=self._channel)
         if isinstance(event, StatusReport):
-            self._link.notice(look_up(STATUS, event.code), event.code)
+            self._notice(event.code)
         return Reply(events=(event,))
 
     # --- Below --------------------------------------------------------------------------------------------------------
@@ -767,6 +770,10 @@ class ClickatellDriver:
             found = await self.status(message.reference, message.to)
             reports.append(msgspec.structs.replace(found, attempt_id=message.attempt))
         return reports
+
+    def _notice(self, status: str) -> None:
+        self._out_of_credit = self._out_of_credit or status == "012"
+        self._link.notice(look_up(STATUS, status), f"status_{status}")
 
     async def _check(self) -> None:
         balance = await self.balance()

@@ -67,6 +67,7 @@ log = logging.getLogger("gsmbridge.provider")
 
 PAGE = 1000  # records in one answer
 MOST_PAGES = 100  # of one report list; a hundred thousand messages
+SENDER_REST = 3600.0  # seconds for which a name that waits for approval is not offered
 KEPT = 50_000  # messages whose last state is remembered, so that only news is passed on
 
 
@@ -144,8 +145,8 @@ REPORT = rows({
     "QUEUE RENEWAL": Row(fate=ReportFate.ACCEPTED),
     "SENT ACCEPTED": Row(fate=ReportFate.SENT),
     "DELIVERED": Row(fate=ReportFate.DELIVERED),
-    "UNDELIVERED FAILED": Row(fate=ReportFate.UNDELIVERED, then=Then.TRY_NEXT),
-    "REJECTED": Row(fate=_REJECTED, then=Then.TRY_NEXT),
+    "UNDELIVERED FAILED": Row(fate=ReportFate.UNDELIVERED, then=Then.TRY_NEXT, meaning="not delivered"),
+    "REJECTED": Row(fate=_REJECTED, then=Then.TRY_NEXT, meaning="not delivered"),
     "EXPIRED": Row(fate=ReportFate.EXPIRED, then=Then.TRY_NEXT, meaning="unavailable for too long"),
     "UNKNOWN": Row(fate=_U, meaning="no report from the operator"),
     "STOP": Row(fate=_REJECTED, then=Then.TRY_NEXT, meaning="stopped; the person may have opted out"),
@@ -486,6 +487,7 @@ class FreshmailDriver:
         self._client = Client(options, secrets=secrets, secure=is_secure(options.url), restraint=Restraint(monotonic))
         self._link = Link(channel, self._check, monotonic=monotonic, model="FreshMail")
         self._sent = Window(1, options.visible_after, monotonic)  # what `look_up` must not call absent yet
+        self._unapproved = Window(1, SENDER_REST, monotonic)  # sender names that wait for approval
         self._told: OrderedDict[str, str] = OrderedDict()  # message or reply -> what was passed on of it last
         self._signs: OrderedDict[str, None] = OrderedDict()  # ids of ours that cannot be told from others by their form
 
@@ -501,6 +503,13 @@ class FreshmailDriver:
     async def submit(self, submission: Submission) -> Receipt:
         self._link.require()
         path, body = request(submission, self._o)
+        sender = (submission.sender or self._o.sender) if submission.kind == "text" else ""
+        if (rest := self._unapproved.wait(sender)) > 0:
+            raise Refused(
+                f"the sender name waits for approval; it is offered again in {rest:.0f} s",
+                code="freshmail_1106",
+                cause=Cause.DEST,
+            )
         reference = _id(submission)
         self._sent.note(reference)
         self._remember(self._signs, reference)
@@ -511,6 +520,8 @@ class FreshmailDriver:
             )
         except SubmitError as failure:
             self._link.failed(failure)
+            if failure.code == "freshmail_1106":
+                self._unapproved.note(sender)
             raise
         self._link.worked()
         if submission.kind != "text":
@@ -559,6 +570,9 @@ class FreshmailDriver:
         if record is None:
             record = Record(message_id=reference, number=to.removeprefix("+"), status="NOT_FOUND", send_date="")
         return report_of(record, sim=self._channel, zone=self._zone)
+
+    async def cancel(self, reference: str, to: str) -> bool:
+        raise NotOffered("FreshMail cannot take a message back; serwersms, clickatell and mobizon can")
 
     async def subscriber(self, number: str) -> Lookup:
         raise NotOffered("FreshMail has no number look-up; smsc and serwersms have one")

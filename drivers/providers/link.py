@@ -15,7 +15,7 @@ from itertools import chain, repeat
 from random import Random
 
 from drivers.contract import Cause, Event, LinkChange, LinkState, NotSent, Sink, SubmitError
-from drivers.providers.outcomes import Alarm, Row, plain
+from drivers.providers.outcomes import Alarm, Row, Then, plain
 
 __all__ = ["Link", "offer"]
 
@@ -94,7 +94,11 @@ class Link:
         return wait * (1 - self._rng.random() / 2)
 
     def notice(self, row: Row, code: str) -> None:
-        """Tell every word of a report: one that is an alarm, or in no table, is logged."""
+        """Tell every word of a report: one that is an alarm, or in no table, is logged; one that says that the account
+        is to blame blocks it, for every message would fail."""
+        if row.then is Then.PAUSE and self.state is LinkState.UP:
+            self._until = self._monotonic() + (self._recheck if row.delay is None else row.delay)
+            self._set(LinkState.BLOCKED, plain(code), f"a report says: {row.meaning}")
         if not row.alarm:
             return
         repeated = code in self._noticed

@@ -173,9 +173,9 @@ MESSAGE = rows({
     "NEW ENQUEUD": Row(fate=ReportFate.ACCEPTED),
     "ACCEPTD PDLIVRD": Row(fate=ReportFate.SENT),
     "DELIVRD": Row(fate=ReportFate.DELIVERED),
-    "UNDELIV": Row(fate=ReportFate.UNDELIVERED, then=Then.TRY_NEXT),
-    "REJECTD": Row(fate=_R, then=Then.TRY_NEXT),
-    "EXPIRED": Row(fate=ReportFate.EXPIRED, then=Then.TRY_NEXT),
+    "UNDELIV": Row(fate=ReportFate.UNDELIVERED, then=Then.TRY_NEXT, meaning="not delivered"),
+    "REJECTD": Row(fate=_R, then=Then.TRY_NEXT, meaning="rejected"),
+    "EXPIRED": Row(fate=ReportFate.EXPIRED, then=Then.TRY_NEXT, meaning="its validity ended"),
     "DELETED": Row(fate=_R, then=Then.TRY_NEXT, meaning="deleted at the provider"),
     "UNKNOWN": Row(fate=_U, reconcile=True),
 })  # fmt: skip
@@ -676,6 +676,26 @@ class MobizonDriver:
             found = await self._statuses([reference])
             item = found.get(reference) or Item(id=reference, status="UNKNOWN", to=to)
         return report_of(item, sim=self._channel, zone=self._o.zone, currency=self._currency)
+
+    async def cancel(self, reference: str, to: str) -> bool:
+        """With its campaign, which holds this one message. One that is being sent cannot be deleted (code 15)."""
+        campaign = self._campaigns.get(reference)
+        if not campaign:
+            criteria = {"to": to.removeprefix("+")}
+            items, _ = await self.list_messages(criteria=criteria, sort={"id": "DESC"})
+            campaign = next((item.campaign for item in items if item.id == reference), "")
+        if not campaign:
+            return False
+        try:
+            answer = await self._call("campaign/delete", [("id", campaign)])
+            read_data(answer, raw=self._raw(answer))
+        except SubmitError as failure:
+            if failure.code in ("mobizon_2", "mobizon_15"):
+                return False
+            raise
+        self._waiting.pop(reference, None)
+        self._open.drop(reference)
+        return True
 
     async def subscriber(self, number: str) -> Lookup:
         raise NotOffered("Mobizon has no number look-up; smsc and serwersms have one")

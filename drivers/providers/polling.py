@@ -75,6 +75,11 @@ class OpenMessages:
     def find(self, reference: str) -> list[Open]:
         return [self._open[attempt] for attempt in sorted(self._by_reference.get(reference, ()))]
 
+    def drop(self, reference: str) -> None:
+        """Taken back: there is nothing more to hear of it."""
+        for message in self.find(reference):
+            self.close(message.attempt)
+
     def hasten(self, reference: str) -> None:
         """The provider hinted that there is news."""
         for message in self.find(reference):

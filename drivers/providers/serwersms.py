@@ -450,6 +450,11 @@ def _plus(number: str) -> str:
     return f"+48{digits}" if len(digits) == 9 else f"+{digits}"
 
 
+def reply_print(sim: str, number: str, text: str, at: str) -> str:
+    """One for both ways in which a reply comes: a push has no id, the list has one."""
+    return _fingerprint(sim, "reply", number, text, at)
+
+
 def _fingerprint(*parts: str) -> str:
     return sha256("\0".join(parts).encode()).hexdigest()
 
@@ -649,10 +654,18 @@ class SerwerSmsDriver:
         }
         return Lookup(number=number, reachable=states.get(facts.get("status", "").lower()), facts=facts)
 
-    async def cancel(self, reference: str) -> bool:
-        """Take back a message that is scheduled."""
-        found = await self._v2("messages/delete", {"id": reference})
-        return found.get("success") is True
+    async def cancel(self, reference: str, to: str) -> bool:
+        """Only scheduled ones can be deleted; of others SerwerSMS says that it has none of this id."""
+        try:
+            found = await self._v2("messages/delete", {"id": reference})
+        except Refused as refusal:
+            if refusal.code == "serwersms_1004":
+                return False
+            raise
+        if found.get("success") is True:
+            self._open.drop(reference)
+            return True
+        raise MaybeSent("neither yes nor no in the answer", code="unreadable", cause=Cause.DOUBT)
 
     def called(self, call: Call) -> Reply:
         """A push of a report is a hint, since its words are not documented: the report is asked for next. A reply is
@@ -666,16 +679,15 @@ class SerwerSmsDriver:
             self._open.hasten(fields["smsid"])
             return Reply()
         if fields.get("numer") and "wiadomosc" in fields:
+            number, text = _plus(fields["numer"]), _text(fields["wiadomosc"])
             return Reply(
                 events=(
                     Incoming(
                         sim=self._channel,
                         pdu=raw,
-                        fingerprint=_fingerprint(
-                            self._channel, _plus(fields["numer"]), fields["wiadomosc"], fields.get("data", "")
-                        ),
-                        sender=_plus(fields["numer"]),
-                        text=fields["wiadomosc"],
+                        fingerprint=reply_print(self._channel, number, text, fields.get("data", "")),
+                        sender=number,
+                        text=text,
                         encoding=Encoding.UCS2,
                         sent_at=_date(fields.get("data", ""), self._zone),
                     ),
@@ -819,16 +831,16 @@ class SerwerSmsDriver:
         id = _text(entry.get("id", ""))
         if not id or id in self._replies or entry.get("text") is None:
             return
-        number = _plus(_text(entry.get("phone", "")))
+        number, text = _plus(_text(entry.get("phone", ""))), _text(entry["text"])
         answered = _text(entry.get("message_id") or "")
         await offer(
             sink,
             Incoming(
                 sim=self._channel,
                 pdu=msgspec.json.encode(entry).decode(),
-                fingerprint=_fingerprint(self._channel, "recived", id),
+                fingerprint=reply_print(self._channel, number, text, _text(entry.get("recived", ""))),
                 sender=number,
-                text=_text(entry["text"]),
+                text=text,
                 encoding=Encoding.UCS2,
                 sent_at=_date(_text(entry.get("recived", "")), self._zone),
                 answers=answered or None,

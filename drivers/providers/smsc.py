@@ -697,6 +697,9 @@ class SmscDriver:
     async def status(self, reference: str, to: str) -> StatusReport:
         return await self._status(reference, to)
 
+    async def cancel(self, reference: str, to: str) -> bool:
+        raise NotOffered("SMSC's SOAP service cannot take a message back; serwersms, clickatell and mobizon can")
+
     async def subscriber(self, number: str) -> Lookup:
         """An HLR request, which costs money, and the answer to it; waits up to a minute."""
         reference = f"hlr-{sha256(f'{number}{self._monotonic()}'.encode()).hexdigest()[:24]}"
@@ -790,6 +793,7 @@ class SmscDriver:
 
     def _notice(self, report: StatusReport) -> None:
         status, _, err = report.code.partition(":")
+        self._out_of_money = self._out_of_money or status == "24"
         self._link.notice(fate(status, err), report.code)
 
     def _keep_quiet(self) -> None:

@@ -149,6 +149,15 @@ def test_the_list_has_pages_from_0_an_order_and_criteria(rig: Rig) -> None:
     assert "countryA2" not in call(rig, "message/list", b"criteria[id]=9000001")["data"]["items"][0]
 
 
+def test_campaigns_behind_the_tenth_are_left_out_without_a_word(rig: Rig) -> None:
+    call(rig, "message/sendSmsMessage", b"recipient=4915100000001&text=x")
+    campaign = rig.taken[0].options["campaign"]
+    many = [f"criteria[campaignIds][{n}]={n}" for n in range(10)]
+    for asked, found in ((many[:9], "1"), (many, "0")):
+        form = "&".join([*asked, f"criteria[campaignIds][99]={campaign}"])
+        assert call(rig, "message/list", form.encode())["data"]["totalItemCount"] == found
+
+
 def test_campaigns_are_found_by_recipient_and_name(rig: Rig) -> None:
     call(rig, "message/sendSmsMessage", GOLDEN)
     found = call(rig, "campaign/list", b"criteria[recipient]=4915100000001&criteria[createTsFrom]=2026-03-14 00:00:00")

@@ -175,6 +175,14 @@ def test_letters_are_kept_only_in_full_and_when_asked_for(rig: Rig, fields: dict
     assert rig.taken[0].options["shown"] == shown
 
 
+def test_a_reply_to_a_number_of_the_accounts_own_names_no_message(rig: Rig) -> None:
+    rig.service.reply("+48500000001", "Dzien dobry")
+    assert api(rig, "messages/recived", type="eco")["items"] == []
+    [reply] = api(rig, "messages/recived", type="ndi")["items"]
+    assert (reply["type"], reply["message_id"]) == ("ndi", None)
+    assert api(rig, "messages/recived", page="first")["error"]["code"] == 1006
+
+
 def test_account_senders_replies_and_numbers(rig: Rig) -> None:
     api(rig, "messages/send_sms", phone="500000001", text="x")
     limits = {item["type"]: item["value"] for item in api(rig, "account/limits")["items"]}

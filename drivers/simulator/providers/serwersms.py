@@ -107,7 +107,7 @@ class Serwersms(Service):
             return json_answer(self._done(action, given))
         except Refused as error:
             return json_answer(_error(error))
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, ValueError, TypeError):  # among them a page that is no number
             return json_answer(_error(Refused(1006, "Invalid data")))
 
     # --- SOAP ---
@@ -275,19 +275,25 @@ class Serwersms(Service):
     def _received(self, given: dict[str, Any]) -> dict[str, Any]:
         low, high = self._moment(given.get("date_from")), self._moment(given.get("date_to"))
         found = [
-            {
-                "id": reply.id,
-                "type": "eco",
-                "phone": reply.number,
-                "recived": self._stamp(reply.wall),
-                "message_id": next((m.taken.id for m in self.messages.values() if reply in m.replies), None),
-                "blacklist": False,
-                "text": reply.text,
-            }
+            self._reply(reply)
             for reply in self.replies
             if (low is None or reply.wall >= low) and (high is None or reply.wall <= high)
         ]
-        return self._page(found, given)
+        return self._page([item for item in found if given.get("type") in (None, "", item["type"])], given)
+
+    def _reply(self, reply: Reply) -> dict[str, Any]:
+        """Only answers to an ECO message name it; others came to a number of the account's own."""
+        answered = next((m.taken for m in self.messages.values() if reply in m.replies), None)
+        eco = answered is not None and answered.options["type"] == "eco"
+        return {
+            "id": reply.id,
+            "type": "eco" if eco else "ndi",
+            "phone": reply.number,
+            "recived": self._stamp(reply.wall),
+            "message_id": answered.id if answered is not None and eco else None,
+            "blacklist": False,
+            "text": reply.text,
+        }
 
     def _limits(self, given: dict[str, Any]) -> dict[str, Any]:
         lengths = {"eco": "160/1", "full": "1377/9", "mms": "40", "voice": "160"}
@@ -332,7 +338,7 @@ class Serwersms(Service):
     # --- pushes ---
 
     def reported(self, message: Message) -> None:
-        if self.stage(message) < 2:
+        if self.stage(message) < 2 or message.cancelled:
             return
         self._push({"smsid": message.taken.id, "stan": self.knobs.state, "data": self._stamp(self.clock.wall())})
 

@@ -574,7 +574,7 @@ def test_balance_price_and_cancelling() -> None:
             assert (quote.cost, quote.parts) == (Decimal("0.66"), 2)
             assert sent(peer.requests[1])[1][-1] == ("msisdn", "48600700001")
             assert isinstance(await caught(d.quote(text(1))), Refused)
-            assert (await d.cancel("ab1")).fate is ReportFate.REJECTED
+            assert await d.cancel("ab1", "+48600700001")
             assert isinstance(await caught(d.balance()), MaybeSent)
             with pytest.raises(NotOffered):
                 await d.senders()

@@ -35,6 +35,7 @@ from tests.drivers.providers.rest_support import (
     running,
     submission,
 )
+from tests.drivers.providers.support import Clock
 
 KEY = "0123456789abcdef0123456789abcdef"
 SECRET = "00112233445566778899aabbccddeeff00112233"
@@ -197,6 +198,23 @@ def test_the_gates_own_refusals_are_definite(text: str, changes: dict[str, Any],
         assert isinstance(result, Refused)
         assert (result.code, result.everywhere) == (code, code == "freshmail_1101")
         assert len(sim.ledger("freshmail")) == 0
+
+    play(story)
+
+
+def test_a_name_that_waits_for_approval_is_not_offered_again_for_an_hour() -> None:
+    async def story(sim: ProviderSimulation) -> None:
+        clock = Clock()
+        driver = FreshmailDriver("fm", options(sim, poll=False), monotonic=clock)
+        named = msgspec.structs.replace(submission("Hello"), sender="Nowa")
+        async with running(driver):
+            for _ in range(3):
+                assert getattr(await outcome(driver, named), "code", "") == "freshmail_1106"
+            assert isinstance(await outcome(driver, submission("Hello")), Receipt)
+            assert [r.operation for r in sim.requests("freshmail")].count("submit") == 2
+            sim.account("freshmail").senders["Nowa"] = "approved"
+            clock.at += 3600
+            assert isinstance(await outcome(driver, named), Receipt)
 
     play(story)
 

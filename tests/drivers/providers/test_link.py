@@ -186,6 +186,23 @@ def test_an_alarming_word_of_a_report_is_logged_once(caplog: pytest.LogCaptureFi
     assert [r.getMessage() for r in caplog.records] == ["provider_alarm channel=c report=20:999"]
 
 
+def test_a_report_that_blames_the_account_blocks_it() -> None:
+    async def main() -> None:
+        clock = Clock()
+        link = await up(clock)
+        link.notice(Row(fate=ReportFate.REJECTED, then=Then.TRY_NEXT), "23")
+        link.require()
+        link.notice(Row(fate=ReportFate.REJECTED, then=Then.PAUSE, meaning="no money"), "24")
+        with pytest.raises(NotSent, match="no money"):
+            link.require()
+        assert (link.state, link.code, link.remaining()) == (LinkState.BLOCKED, "24", 300)
+        clock.at += 100
+        link.notice(Row(fate=ReportFate.REJECTED, then=Then.PAUSE, meaning="no money"), "24")
+        assert link.remaining() == 200  # the rest of what it took prolongs nothing
+
+    run(main())
+
+
 # --- Limits -----------------------------------------------------------------------------------------------------------
 
 

@@ -848,8 +848,7 @@ def test_against_the_fake_from_send_to_report() -> None:
     async def main() -> None:
         async with ProviderSimulation(["smsc"]) as sim:
             sim.service("smsc").set_course(Course(sent_after=0.0, final_after=0.0, word="20", detail="1"))
-            d = SmscDriver("cloud", fake_options(sim), monotonic=asyncio.get_running_loop().time)
-            d._open._waits = (0.0, 0.01)
+            d = SmscDriver("cloud", fake_options(sim, poll_after=0.001), monotonic=asyncio.get_running_loop().time)
             async with running(d) as sink:
                 r = await d.submit(text(1, text="Zażółć gęślą jaźń " * 5))
                 assert (r.parts, r.cost) == (2, Decimal("1.80"))
@@ -857,6 +856,24 @@ def test_against_the_fake_from_send_to_report() -> None:
             assert (report.attempt_id, report.fate, report.code) == (text(1).attempt_id, ReportFate.UNDELIVERED, "20:1")
             (taken,) = sim.ledger("smsc")
             assert taken.text == text(1, text="Zażółć gęślą jaźń " * 5).text
+
+    run(main())
+
+
+def test_a_report_of_no_money_stops_the_account_until_there_is_some() -> None:
+    async def main() -> None:
+        async with ProviderSimulation(["smsc"]) as sim:
+            sim.service("smsc").set_course(Course(sent_after=0.0, final_after=0.0, word="24"))
+            d = SmscDriver("cloud", fake_options(sim, poll_after=0.01), monotonic=asyncio.get_running_loop().time)
+            d._link._recheck = 0.05
+            async with running(d) as sink:
+                await d.submit(text(1))
+                sim.account("smsc").credit = Decimal(0)
+                blocked = await sink.first(LinkChange, lambda c: c.state is LinkState.BLOCKED)
+                assert (blocked.code, blocked.reason) == ("24", "a report says: not enough money on the account")
+                await sink.first(LinkChange, lambda c: c.code == "smsc_3")  # the balance says so too
+                sim.account("smsc").credit = Decimal(5)
+                await sink.first(LinkChange, lambda c: c.state is LinkState.UP and c is not sink.of(LinkChange)[0])
 
     run(main())
 
