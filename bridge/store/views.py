@@ -172,7 +172,7 @@ class SqlView(AffinityView, UsageView, OutboxView, ScheduleView, TalkView):
         found = self._run(ATTEMPTS["due_reports"], {"after": after, "before": before, "limit": limit}).fetchall()
         return [
             DueReport(attempt=attempt, sim=sim, recipient=recipient, delivered=bool(delivered))
-            for attempt, sim, recipient, delivered in reversed(found)
+            for attempt, sim, recipient, delivered in found
         ]
 
     def orphans(self, sim: str, tp_mr: int | None, since: Instant) -> list[Report]:

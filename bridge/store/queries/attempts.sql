@@ -96,13 +96,17 @@ ORDER BY attempts.id DESC
 LIMIT :limit;
 
 -- name: due_reports
--- The newest of a span of ids, by the primary key.
-SELECT attempts.id, attempts.sim, attempts.recipient, coalesce(attempts.fate, '') = 'delivered'
-FROM attempts JOIN messages ON messages.id = attempts.message
-WHERE attempts.id > :after AND attempts.id < :before AND attempts.state IN ('accepted', 'accepted_late')
-    AND messages.report = 1
-ORDER BY attempts.id DESC
-LIMIT :limit;
+-- Of the newest :limit attempts of a span of ids, by the primary key: no more than so many are read.
+SELECT latest.id, latest.sim, latest.recipient, coalesce(latest.fate, '') = 'delivered'
+FROM (
+    SELECT id, message, sim, recipient, fate, state
+    FROM attempts
+    WHERE id > :after AND id < :before
+    ORDER BY id DESC
+    LIMIT :limit
+) AS latest JOIN messages ON messages.id = latest.message
+WHERE latest.state IN ('accepted', 'accepted_late') AND messages.report = 1
+ORDER BY latest.id;
 
 -- name: add_report
 INSERT INTO reports ({report}) VALUES ({report_values});
