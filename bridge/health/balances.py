@@ -7,6 +7,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 
 import msgspec
@@ -27,6 +28,8 @@ log = logging.getLogger("gsmbridge.balances")
 WITHIN = 120.0  # seconds a network may take
 AGAIN = 3_600_000  # after an answer that was of no use; each may cost
 SOON = 5 * 60_000  # when nothing was asked, since the modem or its session was taken
+NOT_ASKED = frozenset({"link_down", "session_open"})
+MISFIT = "The network's answer does not fit balance_pattern; `gsmbridge modem ussd` shows it."
 LONGEST_WAIT = 60.0
 FULL_DISK_WAIT = 1.0
 
@@ -119,37 +122,36 @@ class Balances:
         driver, sim, now = channel.driver, channel.sim, self._now()
         assert isinstance(driver, Ussd)
         known = before.left if before is not None and before.sim == sim else Left(currency=wanted.currency)
-        again = min(wanted.every, AGAIN)
-        asked = _Kept(sim=sim, asked_at=now, next_at=now + again, left=known)
+        next_at = now + min(wanted.every, AGAIN)
+        asked = _Kept(sim=sim, asked_at=now, next_at=next_at, left=known)
         await self._keep(id, asked)
-        next_at = now + again
         try:
             answer = await driver.ussd(wanted.code, WITHIN)
-            if answer.waits:
-                await driver.end_ussd()
         except UssdFailed as failure:
             left = msgspec.structs.replace(known, problem=failure.detail)
-            if failure.code in ("link_down", "session_open"):
+            if failure.code in NOT_ASKED:
                 next_at = now + min(wanted.every, SOON)
         else:
+            if answer.waits:
+                with suppress(UssdFailed):
+                    await driver.end_ussd()
             amount = balance.amount(wanted.pattern, answer.text)
             if amount is None:
-                problem = "The network's answer does not fit balance_pattern; `gsmbridge modem ussd` shows it."
-                left = msgspec.structs.replace(known, problem=problem)
+                left = msgspec.structs.replace(known, problem=MISFIT)
             else:
                 next_at = now + wanted.every
                 low = wanted.low is not None and amount < wanted.low
                 left = Left(amount=amount, currency=wanted.currency, at=self._now(), low=low)
-        crossed = None if left.amount is None else balance.crosses(wanted.low, left.amount, known.low)
-        await self._keep(id, msgspec.structs.replace(asked, next_at=next_at, left=left), low=crossed is True)
+        fallen = left.low and not known.low
+        await self._keep(id, msgspec.structs.replace(asked, next_at=next_at, left=left), fallen=fallen)
         self._tell(id, known, left)
 
-    async def _keep(self, id: str, kept: _Kept, *, low: bool = False) -> None:
+    async def _keep(self, id: str, kept: _Kept, *, fallen: bool = False) -> None:
         text = msgspec.json.encode(kept).decode()
 
         def work(changes: Changes) -> None:
             changes.set_meta(_name(id), text)
-            if low:
+            if fallen:
                 data = SimData(
                     channel=id,
                     sim=kept.sim,

@@ -41,7 +41,7 @@ class Deliveries:
         self._telemetry = telemetry
         self._reports: dict[str, deque[DueReport]] = {}  # by SIM
         self._kept: dict[str, _Kept] = {}  # by channel
-        self._seen = 0  # the newest attempt that was read
+        self._seen = 0  # attempts below this one were read
 
     def of(self, channel: str) -> Arrivals:
         sim = self._channels[channel].sim
@@ -62,11 +62,10 @@ class Deliveries:
     async def look(self) -> None:
         """Called by housekeeping."""
         due = self._now() - silence.DUE
-        after = max(self._seen, first_id(due - LOOK_BACK))
-        fresh = await self._store.read(lambda view: view.due_reports(after, first_id(due), MOST))
-        for report in fresh:
+        first, end = max(self._seen, first_id(due - LOOK_BACK)), first_id(due)
+        for report in await self._store.read(lambda view: view.due_reports(first - 1, end, MOST)):
             self._reports.setdefault(report.sim, deque(maxlen=silence.WINDOW)).append(report)
-            self._seen = report.attempt
+        self._seen = max(self._seen, end)
         for id, channel in self._channels.items():
             await self._judge(id, channel.sim)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 
-__all__ = ["ANY_AMOUNT", "amount", "crosses", "parse_pattern"]
+__all__ = ["ANY_AMOUNT", "amount", "parse_pattern"]
 
 ANY_AMOUNT = "(-?[0-9](?:[0-9., ']*[0-9])?)"  # ours, not of the operator's kind: the first number
 _LONGEST = 182  # characters, 24.090; what a network says in one go
@@ -36,12 +36,6 @@ def amount(pattern: re.Pattern[str], said: str) -> Decimal | None:
     """The amount in what the network said; None when it is not there."""
     found = pattern.search(said[:_LONGEST])
     return None if found is None or not found[1] else _number(found[1])
-
-
-def crosses(low: Decimal | None, amount: Decimal, was_low: bool) -> bool | None:
-    """Whether it is low now, told only when that has changed; None: as before."""
-    is_low = low is not None and amount < low
-    return None if is_low is was_low else is_low
 
 
 def _groups(text: str) -> int:

@@ -140,7 +140,8 @@ class View(Protocol):
         """What a provider has taken and has not said the end of, the newest so many, oldest first."""
 
     def due_reports(self, after: int, before: int, limit: int) -> list[DueReport]:
-        """Accepted attempts with ids between these whose reports were asked for: the newest so many, oldest first."""
+        """Of the newest so many attempts with ids between these: the accepted ones whose reports were asked for, oldest
+        first."""
 
     def orphans(self, sim: str, tp_mr: int | None, since: Instant) -> list[Report]: ...
     def orphans_named(self, sim: str, reference: str, since: Instant) -> list[Report]:

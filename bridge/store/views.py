@@ -173,10 +173,12 @@ class SqlView(AffinityView, UsageView, OutboxView, ScheduleView, TalkView):
         ]
 
     def due_reports(self, after: int, before: int, limit: int) -> list[DueReport]:
-        found = self._run(ATTEMPTS["due_reports"], {"after": after, "before": before, "limit": limit}).fetchall()
+        left_out = self._value(ATTEMPTS["before_newest"], {"after": after, "before": before, "limit": limit})
+        after = after if left_out is None else left_out
+        found = self._run(ATTEMPTS["due_reports"], {"after": after, "before": before}).fetchall()
         return [
             DueReport(attempt=attempt, sim=sim, recipient=recipient, delivered=bool(delivered))
-            for attempt, sim, recipient, delivered in reversed(found)
+            for attempt, sim, recipient, delivered in found
         ]
 
     def orphans(self, sim: str, tp_mr: int | None, since: Instant) -> list[Report]:

@@ -178,16 +178,25 @@ def _stamp_of(path: Path) -> float | None:
 
 def _lines(said: Iterable[Entry], offset: float) -> Iterable[str]:
     """One line for each line that was said. Pieces of one side that follow each other are put together first, since a
-    line is cut anywhere, and masked as a whole."""
+    line is cut anywhere, and masked as a whole. A USSD text that goes on after we have said something waits for its
+    rest."""
     at, side, words = 0.0, "", bytearray()
+    begun: tuple[float, bytearray] | None = None
     for moment, direction, data in said:
         if direction != side:
-            yield from _told(at + offset, side, bytes(words))
+            if unfinished(bytes(words)):
+                begun = at, words
+            else:
+                yield from _told(at + offset, side, bytes(words))
             at, side, words = moment, direction, bytearray()
+            if begun is not None and direction == "<":
+                (at, words), begun = begun, None
         elif words.endswith((b"\n", b"\r", b"\x1a")) and not unfinished(bytes(words)):
             yield from _told(at + offset, side, bytes(words))
             at, words = moment, bytearray()
         words += data
+    if begun is not None:
+        yield from _told(begun[0] + offset, "<", bytes(begun[1]))
     yield from _told(at + offset, side, bytes(words))
 
 

@@ -23,7 +23,7 @@ _PRIVATE = re.compile(
     rb"|(?P<digits>(?<![0-9A-Za-z])\d{7,19}(?![0-9A-Za-z]))"
     rb"|(?P<rest>(?<=[\r\n])[0-9A-Fa-f]{8,}(?=[\r\n\x1a]))"
 )
-_UNFINISHED = re.compile(rb"\+CUSD: *\d *, *\"(?!(?s:.*?)" + _SAID_ALL + rb")")
+_UNFINISHED = re.compile(rb"\+CUSD: *\d *, *\"(?!(?s:.*?)(?:" + _SAID_ALL + rb"|[\r\n]+(?:[+^][A-Z]|OK\r|ERROR\r)))")
 _CARD = 22  # digits of an ICCID, at most
 _SHORT = 6  # digits of a short code, which is nobody's private number
 

@@ -42,7 +42,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     reread: tuple[float, ...] = (0.5, 1.0, 3.0)  # a message that was announced and cannot be read yet
     sink_retry: float = 5.0  # the bridge could not store it
     delete_retry: tuple[float, ...] = (5.0, 30.0, 120.0, 600.0)
-    ussd: float = 15.0  # the OK to CUSD=1; the network's answer is waited for beside other work
+    ussd: float = 30.0  # the OK to CUSD=1, which some modems give behind the network's answer; then it is let go
     ussd_idle: float = 30.0  # a session that waits for our reply is ended after that: it blocks texts on some modems
     ussd_rest: float = 2.0  # behind the end of one that was cut off: its last words may still come
     health: float = 60.0  # signal and registration

@@ -76,6 +76,8 @@ class UssdSession:
             async with asyncio.timeout(within):
                 return await answer
         except NoAnswer:
+            if answer.done():  # the network has answered, the modem forgot its OK
+                return answer.result()
             raise UssdFailed("no_answer", "The modem did not take the USSD text in time.") from None
         except LineDown as down:
             raise UssdFailed("link_down", str(down)) from None

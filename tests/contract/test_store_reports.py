@@ -67,6 +67,7 @@ def test_due_reports_are_the_newest_of_a_span_whose_report_was_asked_for(place: 
         assert [(r.attempt, r.delivered) for r in found] == [(t.id, t is tried[2]) for t in tried[1:]]
         assert {(r.sim, r.recipient) for r in found} == {(SIM, "00700800")}
         assert [r.attempt for r in c.due_reports(0, tried[3].id, 2)] == [tried[1].id, tried[2].id]
+        assert c.due_reports(tried[3].id, tried[3].id + 100, 9) == []
 
     place.do(story)
 

@@ -154,3 +154,23 @@ def test_a_ussd_text_in_pieces_and_lines_is_masked_whole(tmp_path: Path) -> None
     assert not any(word in kept for word in ("4711", "Anna", "Smith", "Pay"))
     assert kept.count("\n") == 5
     assert kept.endswith("< OK\n")
+
+
+def test_a_ussd_text_with_a_command_of_ours_in_its_midst_is_masked_too(tmp_path: Path) -> None:
+    async def main() -> None:
+        made = recorder(tmp_path, Clock())
+        made.trace("<", b'\r\n+CUSD: 1,"Anna\r\n')
+        made.trace(">", b"AT+CSQ\r")
+        made.trace("<", b'Smith",15\r\n')
+        made.trace("<", b"\r\n+CSQ: 17,99\r\n\r\nOK\r\n")
+        made.trace("<", b'\r\n+CUSD: 1,"Never ends\r\n')
+        made.trace(">", b"AT\r")
+        made.trace("<", b"\r\nOK\r\n")
+        made.trace(">", b"AT+CREG?\r")
+        await written(made)
+
+    asyncio.run(main())
+    kept = [line.split(" ", 1)[1] for line in recording_of(tmp_path, "gsm1").splitlines()]
+    assert not any(word in " ".join(kept) for word in ("Anna", "Smith", "Never"))
+    assert kept[:5] == ["> AT+CSQ", '< +CUSD: 1,"xxxx', '< xxxxx",15', "< +CSQ: 17,99", "< OK"]
+    assert kept[-1] == "> AT+CREG?"

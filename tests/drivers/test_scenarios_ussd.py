@@ -125,6 +125,25 @@ def test_a_caller_who_goes_away_leaves_no_session_open() -> None:
     play("ussd/U10", host)
 
 
+def test_a_modem_that_says_ok_only_after_the_networks_answer_is_waited_for() -> None:
+    async def host(scene: Scene) -> None:
+        asked = asyncio.create_task(scene.driver.ussd("*100#", 120))
+        await asyncio.sleep(1)
+        sending = asyncio.create_task(scene.send())  # such a modem takes no command meanwhile
+        assert await asked == UssdAnswer(text="Balance 10")
+        assert (await sending).tp_mr == 9
+
+    play("ussd/U11", host)
+
+
+def test_an_answer_counts_though_the_ok_never_comes() -> None:
+    async def host(scene: Scene) -> None:
+        assert await scene.driver.ussd("*100#", 120) == UssdAnswer(text="Balance 10")
+        assert (await scene.send()).tp_mr == 9
+
+    play("ussd/U12", host)
+
+
 @pytest.mark.parametrize("text", ["", 'a"b', "1\r", "ąę", "1" * 61, "1;+CMGD=1,4"])
 def test_what_is_no_ussd_text_never_reaches_the_modem(text: str) -> None:
     async def host(scene: Scene) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.policy.balance import ANY_AMOUNT, amount, crosses, parse_pattern
+from bridge.policy.balance import ANY_AMOUNT, amount, parse_pattern
 
 
 @pytest.mark.parametrize(
@@ -86,18 +86,3 @@ def test_what_is_taken_has_one_group_and_no_nested_repeat(text: str) -> None:
 @given(st.text(max_size=400))
 def test_any_answer_can_be_read(said: str) -> None:
     amount(parse_pattern(r"([0-9.,' ]+)"), said)
-
-
-@pytest.mark.parametrize(
-    ("low", "left", "was_low", "expected"),
-    [
-        ("5", "4.99", False, True),
-        ("5", "4.99", True, None),
-        ("5", "5", False, None),
-        ("5", "5", True, False),
-        (None, "0", False, None),
-        (None, "0", True, False),
-    ],
-)
-def test_low_is_told_when_it_changes(low: str | None, left: str, was_low: bool, expected: bool | None) -> None:
-    assert crosses(None if low is None else Decimal(low), Decimal(left), was_low) is expected

@@ -98,14 +98,17 @@ WHERE attempts.sim = :channel AND attempts.tp_mr IS NULL AND attempts.listening 
 ORDER BY attempts.id DESC
 LIMIT :limit;
 
+-- name: before_newest
+-- The attempt behind the newest :limit of a span of ids.
+SELECT id FROM attempts WHERE id > :after AND id < :before ORDER BY id DESC LIMIT 1 OFFSET :limit;
+
 -- name: due_reports
--- The newest of a span of ids, by the primary key.
+-- By the primary key, oldest first.
 SELECT attempts.id, attempts.sim, attempts.recipient, coalesce(attempts.fate, '') = 'delivered'
 FROM attempts JOIN messages ON messages.id = attempts.message
 WHERE attempts.id > :after AND attempts.id < :before AND attempts.state IN ('accepted', 'accepted_late')
     AND messages.report = 1
-ORDER BY attempts.id DESC
-LIMIT :limit;
+ORDER BY attempts.id;
 
 -- name: add_report
 INSERT INTO reports ({report}) VALUES ({report_values});

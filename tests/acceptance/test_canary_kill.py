@@ -1,0 +1,89 @@
+"""Killed around each canary, the daemon orders each once, never sends one twice, and sees it come."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from time import time
+from typing import Any
+
+import pytest
+
+from drivers.simulator import Simulation
+from tests.acceptance.test_kill import CONFIG, PATIENCE, Daemon, everything_at_rest
+
+FLIGHTS = 8
+CANARY = '\n[canary]\nchannel = "left"\nnumber = "+447700900102"\nwithin = "1m"\n'
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_killed_around_each_canary_none_flies_twice(tmp_path: Path) -> None:
+    seed = int(os.environ.get("KILL_SEED", "20261126"))
+    print(f"KILL_SEED={seed}")
+    random = Random(seed)
+
+    async def run() -> None:
+        async with Simulation(modems=2, delay=0.08, reports=0.3) as sim:
+            state = tmp_path / "state"
+            config = tmp_path / "gsmbridge.toml"
+            ports = {"left": sim.modems[0].port, "right": sim.modems[1].port}
+            config.write_text(CONFIG.format(state=state, **ports) + CANARY)
+            database = state / "gsmbridge.sqlite"
+            daemon = Daemon(config, state)
+            await daemon.start()
+            await daemon.answering()
+            tokens = [await landed(database, "")]
+            for _ in range(FLIGHTS):
+                await daemon.kill()
+                due = time() + 2.5
+                hasten(database, due)
+                await daemon.start()
+                # Before it is ordered, while it is sent, while it comes in.
+                await asyncio.sleep(max(0.0, due + random.uniform(-0.05, 0.35) - time()))
+                await daemon.kill()
+                await daemon.start()
+                tokens.append(await landed(database, tokens[-1]))
+            await daemon.answering()
+            stored = await everything_at_rest(daemon)
+            async with daemon.client() as http:
+                assert (await http.get("/v1/inbound")).json()["items"] == []
+            assert await daemon.stop() == 0
+
+            ordered = Counter(str(m["text"]) for m in stored)
+            assert ordered == {f"gsm-bridge canary {token}": 1 for token in tokens}
+            on_air = Counter(str(e.text) for e in sim.network.ledger)
+            assert on_air == ordered
+            assert not any(m["possible_duplicate"] for m in stored)
+
+    asyncio.run(run())
+
+
+def canary(database: Path) -> dict[str, Any]:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        row = db.execute("SELECT value FROM meta WHERE name = 'canary'").fetchone()
+    return {} if row is None else dict(json.loads(row[0]))
+
+
+async def landed(database: Path, before: str) -> str:
+    """The token of the next canary that came in time."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = canary(database)
+            flight = found.get("flight") or {}
+            if flight.get("over") and flight["token"] != before and found["ok"]:
+                return str(flight["token"])
+            await asyncio.sleep(0.05)  # another process: there is nothing to wait on
+
+
+def hasten(database: Path, at: float) -> None:
+    """The next one flies then, and not in an hour."""
+    state = canary(database) | {"next_at": round(at * 1000)}
+    with closing(sqlite3.connect(database)) as db, db:
+        db.execute("UPDATE meta SET value = ? WHERE name = 'canary'", (json.dumps(state),))
