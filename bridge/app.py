@@ -21,6 +21,7 @@ import uvloop
 from bridge import __version__, api
 from bridge.api.parts import Parts, RouteTest
 from bridge.api.serve import HttpServer, ListenError
+from bridge.checking import Checking
 from bridge.clock import Clock, boot_time, kernel_synchronised, machine_zone, wall
 from bridge.config import Modem, Provider, Settings
 from bridge.config.hours import hours, timing
@@ -119,6 +120,7 @@ class App:
                 disk_free=self.store.free,
                 disk_level=self.room.level,
                 log_lines_dropped=lines_dropped(),
+                checked_at=self.store.checked_at,
                 channels=await self.snapshots(),
             )
         )
@@ -192,6 +194,7 @@ async def running(
             lambda: intake.defaults,
             complaint=lambda message: intake.gate.complaint(message) if intake.gate.active else None,
             trusted=lambda: clock.trusted and app.room.enough,
+            restored_at=store.recovered.restored_at,
             wake_dispatch=dispatch.wake,
         )
         schedules = Schedules(store, ids, now, lambda: intake.defaults, wake=recurring.wake)
@@ -285,6 +288,8 @@ async def running(
         tasks.start(programs.run(), "programs")
         tasks.start(delivery.outbox.run(), "outbox")
         tasks.start(_end_with(store), "store")
+        checking = Checking(store.examine, lambda: store.checked_at, now, unclean=store.recovered.unclean)
+        tasks.start(checking.run(), "checking")
         housekeeping = Housekeeping(
             store,
             receiver,
@@ -440,6 +445,8 @@ def _tell_recovery(app: App) -> None:
     found = app.store.recovered
     if found.released or found.in_doubt:
         app.telemetry.notable("recovered", level=logging.WARNING, put_back=found.released, in_doubt=len(found.in_doubt))
+    if found.closed is not None:
+        app.telemetry.notable("restored", level=logging.WARNING, closed=found.closed)
     for attempt in found.in_doubt:
         app.telemetry.notable("in_doubt", level=logging.WARNING, attempt=show_id("att", attempt), code="restarted")
 

@@ -122,6 +122,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     disk_free: int = 0
     disk_level: Level = Level.AMPLE
     log_lines_dropped: int = 0
+    checked_at: Instant = 0
     channels: list[ChannelSnapshot]
 
 
@@ -161,6 +162,11 @@ class _Collector(Collector):
         for one in Level:
             level.add_metric([one.value], one is f.disk_level)
         yield level
+        yield GaugeMetricFamily(
+            "gsmbridge_database_checked_timestamp_seconds",
+            "When the whole database was last checked and found sound; 0: never.",
+            f.checked_at / 1000,
+        )
         yield CounterMetricFamily(
             "gsmbridge_log_lines_dropped", "Log lines that nobody read in time.", f.log_lines_dropped
         )

@@ -66,6 +66,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bridge.api", "bridge.config", "bridge.endpoints", "bridge.model", "bridge.store", "bridge.telemetry",
         "bridge.webhooks",
     ),
+    "bridge.checking": ("bridge.model",),
     "bridge.draining": ("bridge.outbound",),
     "bridge.schedule": ("bridge.inbound", "bridge.model", "bridge.pulse", "bridge.store", "bridge.telemetry"),
     "bridge.api": (

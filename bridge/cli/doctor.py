@@ -86,6 +86,7 @@ def gather(config: Path | None, *, ask: bool = True) -> Facts:
             problem=seen.problem if seen else "",
             schema=seen.schema if seen else 0,
             newest=seen.newest if seen else 0,
+            checked_at=seen.checked_at if seen else 0,
             dead=seen.dead if seen else 0,
             waiting=seen.waiting if seen else 0,
             oldest=seen.oldest if seen else None,

@@ -45,6 +45,7 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
     schema: int = 0
     newest: int = 0
+    checked_at: int = 0  # when the whole of it was last checked and found sound; 0: never
     dead: int = 0  # webhook deliveries that were given up
     waiting: int = 0
     oldest: int | None = None  # when the oldest of those that wait happened

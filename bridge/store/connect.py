@@ -61,8 +61,8 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
 
 def damaged(path: Path, finding: str) -> StoreDamaged:
     return StoreDamaged(
-        f"{path} is damaged ({finding}); keep a copy, then put a backup in its place, or save what can be read with:"
-        f" sqlite3 {path.name} .recover | sqlite3 recovered.sqlite"
+        f"{path} is damaged ({finding}); keep a copy, then put a backup in its place (gsmbridge restore FILE), or"
+        f" save what can be read with: sqlite3 {path.name} .recover | sqlite3 recovered.sqlite"
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from bridge.store import CHECKED_AT, DAMAGE
 from bridge.store.connect import explain, reader
 from bridge.store.migrate import steps, version
 from bridge.store.queries import load
@@ -22,6 +23,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
     schema: int = 0
     newest: int = 0
+    checked_at: int = 0
     dead: int = 0
     waiting: int = 0
     oldest: int | None = None
@@ -36,12 +38,16 @@ def look(path: Path) -> Look:
             if said != "ok":
                 return Look(problem=f"the database is damaged: {said}", newest=newest)
             schema = version(connection)
+            meta = dict(connection.execute(_QUERIES["meta"]).fetchall()) if schema else {}
+            if found := meta.get(DAMAGE):
+                return Look(problem=f"the database is damaged: {found}", newest=newest)
             dead = waiting = 0
             oldest = None
             if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'deliveries'").fetchone():
                 (dead,) = connection.execute(_QUERIES["dead"]).fetchone()
                 waiting, oldest = connection.execute(_QUERIES["waiting"]).fetchone()
-            return Look(schema=schema, newest=newest, dead=dead, waiting=waiting, oldest=oldest)
+            checked_at = int(meta.get(CHECKED_AT) or 0)
+            return Look(schema=schema, newest=newest, checked_at=checked_at, dead=dead, waiting=waiting, oldest=oldest)
         finally:
             connection.close()
     except sqlite3.Error as error:
