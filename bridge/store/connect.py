@@ -11,6 +11,7 @@ from bridge.store import StoreDamaged, StoreError, StoreFull
 __all__ = ["damaged", "explain", "reader", "writer"]
 
 STATEMENTS = 256  # more than there are: each is prepared once
+UNREADABLE = "what it says of itself is no text"  # Python cannot decode SQLite's complaint then
 BUSY_SECONDS = 5.0  # for an operator's sqlite3 shell that holds a lock
 PAGE = 1024  # bytes. One text touches a dozen pages, each goes into the log whole: 15 kB, where 4096 makes 47 kB
 CHECKPOINT_PAGES = 4096  # 4 MB of log

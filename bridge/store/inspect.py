@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from bridge.store import CHECKED_AT, DAMAGE
-from bridge.store.connect import explain, reader
+from bridge.store.connect import UNREADABLE, explain, reader
 from bridge.store.migrate import steps, version
 from bridge.store.queries import load
 
@@ -50,5 +50,7 @@ def look(path: Path) -> Look:
             return Look(schema=schema, newest=newest, checked_at=checked_at, dead=dead, waiting=waiting, oldest=oldest)
         finally:
             connection.close()
+    except UnicodeDecodeError:
+        return Look(problem=f"the database is damaged: {UNREADABLE}", newest=newest)
     except sqlite3.Error as error:
         return Look(problem=str(explain(error, path)), newest=newest)

@@ -47,4 +47,6 @@ def _ask(connection: sqlite3.Connection, question: str) -> str | None:
         return None if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT else str(error)
     except sqlite3.DatabaseError as error:
         return str(error)
+    except UnicodeDecodeError:
+        return connect.UNREADABLE
     return "" if answer == "ok" else answer.replace("\n", " ")

@@ -271,5 +271,7 @@ def _open(
         lock.release()
         if isinstance(error, sqlite3.Error):
             raise connect.explain(error, path) from error
+        if isinstance(error, UnicodeDecodeError):
+            raise connect.damaged(path, connect.UNREADABLE) from error
         raise
     return opened

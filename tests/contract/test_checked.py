@@ -6,13 +6,16 @@ import asyncio
 import os
 import shutil
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from bridge.checking import WEEK, Checking
 from bridge.model import AttemptState, Status
 from bridge.store import Changes, StoreDamaged, StoreError
+from bridge.store.inspect import look
 from bridge.store.integrity import examined
 from bridge.store.restored import RESTORED
 from bridge.store.sqlite import SqliteStore
@@ -132,6 +135,20 @@ def test_it_is_checked_soon_after_an_unclean_end_then_each_week_and_again_when_i
         task.cancel()
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_whatever_is_damaged_is_said_in_a_sentence(place: Place, seed: int) -> None:
+    """Random octets anywhere: the opening goes well, or says what is wrong and what to do."""
+    random = Random(seed)
+    place.do(lambda c: [put(c, status) for status in Status] and None)
+    with place.path.open("r+b") as file:
+        for _ in range(random.choice([1, 3, 20])):
+            file.seek(random.randrange(place.path.stat().st_size))
+            file.write(random.randbytes(random.choice([1, 16, 2000])))
+    with suppress(StoreError):
+        place.do(lambda c: c.counts())
+    assert isinstance(look(place.path).problem, str)
 
 
 # --- Gone, and older than it was --------------------------------------------------------------------------------------
