@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from random import Random
-from typing import cast
+from typing import TypeAlias, cast
 
 import msgspec
 import uvloop
@@ -305,14 +305,22 @@ async def running(
         stack.callback(housekeeping.stop)
         within = watchdog_within()
         if within is not None:
-            loops = {
+            loops: dict[str, Alive] = {
                 "dispatch": dispatch.pulse,
                 "doubts": doubts.pulse,
                 "recurring": recurring.pulse,
                 "clock": timekeeping.pulse,
                 "outbox": delivery.outbox.pulse,
+                "couriers": delivery.outbox.couriers,
             }
-            watchdog = Watchdog(_watched(app, loops), within=within, feed=lambda: notify(WATCHDOG=1))
+            patient = {
+                "look-ups": (look_ups.pulse, LONG),
+                "programs": (
+                    programs.pulse,
+                    LONG + max((r.program_timeout for r in settings.inbound_rules), default=0),
+                ),
+            }
+            watchdog = Watchdog(_watched(app, loops, patient), within=within, feed=lambda: notify(WATCHDOG=1))
             tasks.start(watchdog.run(), "watchdog")
 
         app.url = (await server.start()).url or ""
@@ -405,14 +413,18 @@ async def _serve(settings: Settings) -> None:
     log.info("stopped")
 
 
-def _watched(app: App, loops: Mapping[str, Callable[[], Awaitable[None]]]) -> list[Watched]:
+Alive: TypeAlias = Callable[[], Awaitable[None]]
+
+
+def _watched(app: App, loops: Mapping[str, Alive], patient: Mapping[str, tuple[Alive, float]]) -> list[Watched]:
     """What must make progress for the service to be alive. An idle channel answers at once, a busy one when its
-    submission has ended."""
+    submission has ended. `patient`: loops that wait for others, and for how many seconds."""
     assert app.housekeeping is not None
     return [
         Watched(name="writer", alive=lambda: app.store.write(lambda changes: None)),  # commits nothing: no sync
         Watched(name="reader", alive=lambda: app.store.read(lambda view: None)),
         *(Watched(name=name, alive=alive) for name, alive in loops.items()),
+        *(Watched(name=name, alive=alive, patience=seconds) for name, (alive, seconds) in patient.items()),
         *(
             Watched(name=f"channel {m.id}", alive=app.channels[m.id].pulse, patience=LONG + (m.result_timeout or 0))
             for m in app.settings.modems

@@ -53,7 +53,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "drivers.contract", "drivers.gsm",
     ),
     "bridge.inbound": (
-        "bridge.clock", "bridge.events", "bridge.model", "bridge.policy", "bridge.store", "bridge.telemetry",
+        "bridge.clock", "bridge.events", "bridge.model", "bridge.policy", "bridge.pulse", "bridge.store",
+        "bridge.telemetry",
         "drivers.contract",
         "drivers.gsm",
     ),

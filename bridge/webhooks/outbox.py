@@ -99,6 +99,10 @@ class Outbox:
                     self._work.clear()
                     await self._work.wait()
 
+    async def couriers(self) -> None:
+        """Returns when each courier has gone round. Posts have time-outs of their own and hold up no round."""
+        await asyncio.gather(*(courier.pulse() for courier in self._couriers.values()))
+
     async def first_try(self, endpoint: int, event: int, patience: float) -> Tried | None:
         """What becomes of the next try of this delivery. None: nothing in time."""
         waiting: asyncio.Future[Tried] = asyncio.get_running_loop().create_future()
@@ -129,6 +133,7 @@ class _Courier:
         self._paused_until: Instant = 0
         self._work = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self.pulse = Pulse(self.wake)
 
     def wake(self) -> None:
         self._work.set()
@@ -136,6 +141,7 @@ class _Courier:
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             while True:
+                self.pulse.beat()
                 await self._work.wait()
                 self._work.clear()
                 try:
