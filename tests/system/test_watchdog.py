@@ -15,6 +15,7 @@ import pytest
 
 from bridge.config import InboundRule, InboundSettings, Settings, Webhooks
 from bridge.pulse import Pulse
+from bridge.service_manager import notify
 from bridge.watchdog import Watchdog, Watched
 from tests.flows.gateway import gateway
 
@@ -124,6 +125,15 @@ def test_the_daemon_feeds_while_it_is_well_and_says_when_it_stops(tmp_path: Path
                 assert await daemon.wait() == 0
 
     asyncio.run(story())
+
+
+def test_a_manager_that_does_not_read_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        for _ in range(5000):  # far more than the kernel keeps for it
+            notify(WATCHDOG=1)
+        assert line.recv(4096) == b"WATCHDOG=1"
 
 
 def test_programs_and_receivers_that_take_their_time_do_not_starve_it(
