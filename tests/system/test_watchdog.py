@@ -141,6 +141,7 @@ def test_programs_and_receivers_that_take_their_time_do_not_starve_it(
 ) -> None:
     """A rule's program and a webhook's receiver hang, both for longer than the service manager waits for a meal."""
     carol, began = "+447700900777", tmp_path / "began"
+    os.mkfifo(began)
     program = (sys.executable, "-c", f"import time; open({str(began)!r}, 'w').close(); time.sleep(600)")
     rule = InboundRule(name="slow", keywords=("OPEN",), senders=(carol,), program=program)
 
@@ -175,8 +176,7 @@ def test_programs_and_receivers_that_take_their_time_do_not_starve_it(
                 gate.sim.network.inject(gate.sim.modems[0].number, "open", sender=carol)
                 async with asyncio.timeout(20):
                     await called.wait()
-                    while not began.exists():
-                        await asyncio.sleep(0.01)  # a program of somebody else's has nothing to wait on
+                    await asyncio.to_thread(began.read_bytes)  # until the program opens its end
                     while True:  # what it got before
                         try:
                             line.recv(4096)
