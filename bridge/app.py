@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from random import Random
-from typing import cast
+from typing import TypeAlias, cast
 
 import msgspec
 import uvloop
@@ -22,6 +22,7 @@ import uvloop
 from bridge import __version__, api
 from bridge.api.parts import Parts, RouteTest
 from bridge.api.serve import HttpServer, ListenError
+from bridge.checking import Checking
 from bridge.clock import Clock, boot_time, kernel_synchronised, machine_zone, wall
 from bridge.config import Modem, Provider, Settings
 from bridge.config.hours import hours, timing
@@ -144,6 +145,7 @@ class App:
                 log_lines_dropped=lines_dropped(),
                 canary_ok=self.canary.state.ok,
                 canary_seconds=self.canary.state.seconds,
+                checked_at=self.store.checked_at,
                 channels=channels,
                 webhooks=[webhook(view, endpoint) for endpoint in view.endpoints()],
             )
@@ -236,6 +238,7 @@ async def running(
             lambda: intake.defaults,
             complaint=lambda message: intake.gate.complaint(message) if intake.gate.active else None,
             trusted=lambda: clock.trusted and app.room.enough,
+            restored_at=store.recovered.restored_at,
             wake_dispatch=dispatch.wake,
         )
         schedules = Schedules(store, ids, now, lambda: intake.defaults, wake=recurring.wake)
@@ -371,19 +374,29 @@ async def running(
         tasks.start(balances.run(), "balances")
         tasks.start(canary.run(), "canary")
         tasks.start(_end_with(store), "store")
+        checking = Checking(store.examine, lambda: store.checked_at, now, unclean=store.recovered.unclean)
+        tasks.start(checking.run(), "checking")
         app.recurring = recurring
         tasks.start(housekeeping.run(), "housekeeping")
         within = watchdog_within()
         if within is not None:
-            loops = {
+            loops: dict[str, Alive] = {
                 "dispatch": dispatch.pulse,
                 "doubts": doubts.pulse,
                 "recurring": recurring.pulse,
                 "clock": timekeeping.pulse,
                 "outbox": delivery.outbox.pulse,
                 "canary": canary.pulse,
+                "couriers": delivery.outbox.couriers,
             }
-            watchdog = Watchdog(_watched(app, loops), within=within, feed=lambda: notify(WATCHDOG=1))
+            patient = {
+                "look-ups": (look_ups.pulse, LONG),
+                "programs": (
+                    programs.pulse,
+                    LONG + max((r.program_timeout for r in settings.inbound_rules), default=0),
+                ),
+            }
+            watchdog = Watchdog(_watched(app, loops, patient), within=within, feed=lambda: notify(WATCHDOG=1))
             tasks.start(watchdog.run(), "watchdog")
 
         app.url = (await server.start()).url or ""
@@ -476,14 +489,18 @@ async def _serve(settings: Settings) -> None:
     log.info("stopped")
 
 
-def _watched(app: App, loops: Mapping[str, Callable[[], Awaitable[None]]]) -> list[Watched]:
+Alive: TypeAlias = Callable[[], Awaitable[None]]
+
+
+def _watched(app: App, loops: Mapping[str, Alive], patient: Mapping[str, tuple[Alive, float]]) -> list[Watched]:
     """What must make progress for the service to be alive. An idle channel answers at once, a busy one when its
-    submission has ended."""
+    submission has ended. `patient`: loops that wait for others, and for how many seconds."""
     assert app.housekeeping is not None
     return [
         Watched(name="writer", alive=lambda: app.store.write(lambda changes: None)),  # commits nothing: no sync
         Watched(name="reader", alive=lambda: app.store.read(lambda view: None)),
         *(Watched(name=name, alive=alive) for name, alive in loops.items()),
+        *(Watched(name=name, alive=alive, patience=seconds) for name, (alive, seconds) in patient.items()),
         *(
             Watched(name=f"channel {m.id}", alive=app.channels[m.id].pulse, patience=LONG + (m.result_timeout or 0))
             for m in app.settings.modems
@@ -517,6 +534,8 @@ def _tell_recovery(app: App) -> None:
     found = app.store.recovered
     if found.released or found.in_doubt:
         app.telemetry.notable("recovered", level=logging.WARNING, put_back=found.released, in_doubt=len(found.in_doubt))
+    if found.closed is not None:
+        app.telemetry.notable("restored", level=logging.WARNING, closed=found.closed)
     for attempt in found.in_doubt:
         app.telemetry.notable("in_doubt", level=logging.WARNING, attempt=show_id("att", attempt), code="restarted")
 

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from bridge.latency import ChannelLatencies, Histogram
-from bridge.model import ChannelSnapshot, Status
+from bridge.model import ChannelSnapshot, Instant, Status
 from bridge.policy.storage import Level
 from drivers.contract import LinkState, RepairState
 
@@ -55,6 +55,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     disk_free: int  # bytes
     disk_level: Level
     log_lines_dropped: int
+    checked_at: Instant
     canary_ok: bool | None  # None: there is none, or nothing is known of it yet
     canary_seconds: float | None
     channels: list[ChannelFigures]
@@ -92,6 +93,8 @@ def _of_service(f: Figures) -> Iterator[Metric]:
     yield GaugeMetricFamily("gsmbridge_disk_free_bytes", about, f.disk_free)
     levels = {(level.value,): int(level is f.disk_level) for level in Level}
     yield _gauge("gsmbridge_disk_level", "1 for how it is with that room.", levels, "level")
+    about = "When the whole database was last checked and found sound; 0: never."
+    yield GaugeMetricFamily("gsmbridge_database_checked_timestamp_seconds", about, f.checked_at / 1000)
     about = "Log lines that nobody read in time."
     yield CounterMetricFamily("gsmbridge_log_lines_dropped", about, f.log_lines_dropped)
     yield _known("gsmbridge_canary_ok", "1 when the last canary came in time.", f.canary_ok)

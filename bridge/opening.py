@@ -15,7 +15,7 @@ from bridge.policy import doubt
 from bridge.store.space import Space
 from bridge.store.sqlite import SqliteStore, open_store
 
-__all__ = ["StateDirectoryError", "open_database", "windows"]
+__all__ = ["StateDirectoryError", "open_database", "private", "windows"]
 
 DATABASE = "gsmbridge.sqlite"
 
@@ -29,7 +29,7 @@ async def open_database(
 ) -> SqliteStore:
     """`know`: as of `open_store`. Raises `StateDirectoryError` and what `open_store` raises."""
     directory = settings.service.state_dir
-    _private(directory)
+    private(directory)
     waits = windows(settings)
 
     def deadline(message: Message, at: Instant) -> Instant:
@@ -55,7 +55,8 @@ def windows(settings: Settings) -> doubt.Windows:
     )
 
 
-def _private(directory: Path) -> None:
+def private(directory: Path) -> None:
+    """Make it, if need be, for our eyes only. Raises `StateDirectoryError`."""
     os.umask(0o077)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

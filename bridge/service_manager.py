@@ -18,6 +18,7 @@ def notify(**variables: str | int) -> None:
     message = "\n".join(f"{name}={value}" for name, value in variables.items())
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line:
+            line.setblocking(False)  # one that does not read must not hold up the event loop
             line.connect(address)
             line.sendall(message.encode())
     except OSError:

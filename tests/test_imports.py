@@ -54,7 +54,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "drivers.contract", "drivers.gsm",
     ),
     "bridge.inbound": (
-        "bridge.clock", "bridge.events", "bridge.model", "bridge.policy", "bridge.store", "bridge.telemetry",
+        "bridge.clock", "bridge.events", "bridge.model", "bridge.policy", "bridge.pulse", "bridge.store",
+        "bridge.telemetry",
         "drivers.contract",
         "drivers.gsm",
     ),
@@ -70,6 +71,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bridge.clock", "bridge.events", "bridge.model", "bridge.outbound", "bridge.policy", "bridge.pulse",
         "bridge.store", "bridge.telemetry", "drivers.contract",
     ),
+    "bridge.checking": ("bridge.model",),
     "bridge.draining": ("bridge.outbound",),
     "bridge.schedule": ("bridge.inbound", "bridge.model", "bridge.pulse", "bridge.store", "bridge.telemetry"),
     "bridge.api": (

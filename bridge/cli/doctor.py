@@ -91,6 +91,7 @@ def gather(config: Path | None, *, ask: bool = True) -> Facts:
             problem=seen.problem if seen else "",
             schema=seen.schema if seen else 0,
             newest=seen.newest if seen else 0,
+            checked_at=seen.checked_at if seen else 0,
         ),
         webhooks=tuple(
             Webhook(

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from bridge.cli import (
+    backups,
     bundle,
     configuration,
     conversations,
@@ -99,6 +100,8 @@ _add(program, optouts.calls)
 _add(program, doctor.doctor)
 _add(program, watch.check)
 _add(program, bundle.support_bundle, "support-bundle")
+_add(program, backups.backup)
+_add(program, backups.restore)
 _add(program, install.install)
 
 _conversation = _group("Conversations: what people write to us, and we to them.")

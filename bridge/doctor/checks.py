@@ -17,6 +17,8 @@ OK, NOTE, WARNING, ERROR = Severity
 _MIB = 1 << 20
 LARGE = 1 << 40  # octets: a file system that does not say its size
 FEW_FILES = 200  # inodes
+DAY = 86_400_000  # milliseconds
+UNCHECKED = 15  # days
 LATE = 600_000  # milliseconds a webhook may lag behind
 LITTLE_MONEY = 0.0
 
@@ -200,7 +202,7 @@ def database(facts: Facts) -> Iterator[Finding]:
             check="database",
             what=found.problem,
             where=found.path,
-            remedy="Stop the service, keep a copy of the file, and see delivery.md in the manual",
+            remedy="Stop the service, keep a copy of the file, and put a backup back: gsmbridge restore FILE",
         )
     elif found.schema > found.newest:
         yield Finding(
@@ -214,6 +216,15 @@ def database(facts: Facts) -> Iterator[Finding]:
         old = "" if found.schema == found.newest else f", brought up to {found.newest} at the next start"
         what = f"sound, schema {found.schema}{old}"
         yield Finding(severity=OK, check="database", what=what, where=found.path)
+        days = 0 if facts.clock is None or not found.checked_at else (facts.clock.now - found.checked_at) // DAY
+        if days > UNCHECKED:
+            yield Finding(
+                severity=NOTE,
+                check="database",
+                what=f"the whole of it, indexes too, was last checked {days} days ago",
+                where=found.path,
+                remedy="The service does it each week when there is little to send; let it run through a quiet night",
+            )
 
 
 def webhooks(facts: Facts) -> Iterator[Finding]:

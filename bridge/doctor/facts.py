@@ -45,6 +45,7 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
     schema: int = 0
     newest: int = 0
+    checked_at: int = 0  # when the whole of it was last checked and found sound; 0: never
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from bridge.events import inbound_data
 from bridge.inbound.rules import RuleBook
 from bridge.model import Inbound, Instant, ProgramRun, show_id
 from bridge.policy.inbound_rules import Rule
+from bridge.pulse import Pulse
 from bridge.store import Store, StoreError
 from bridge.telemetry import Telemetry
 
@@ -41,6 +42,7 @@ class Programs:
         self._telemetry = telemetry
         self._wake = asyncio.Event()
         self._wake.set()
+        self.pulse = Pulse(self.wake)  # not while programs run: each has its time
 
     def wake(self) -> None:
         self._wake.set()
@@ -48,6 +50,7 @@ class Programs:
     async def run(self) -> None:
         """Until cancelled. A program that runs then is killed, and run again at the next start."""
         while True:
+            self.pulse.beat()
             self._wake.clear()
             try:
                 due = await self._store.read(lambda view: view.program_runs(self._now(), AT_ONCE))

@@ -11,6 +11,7 @@ from bridge.model import Attempt, Instant, show_id
 from bridge.outbound import reports, settle
 from bridge.outbound.channel import Channel
 from bridge.outbound.job import job_for, submission
+from bridge.pulse import Pulse
 from bridge.store import Changes, Store, StoreError
 from bridge.telemetry import Telemetry
 from drivers.contract import Absent, CannotTell, Cause, Found, LateResult, NotSent, SubmitError
@@ -47,6 +48,7 @@ class LookUps:
         self._others = others
         self._wake = asyncio.Event()
         self._wake.set()
+        self.pulse = Pulse(self.wake)  # also after each question
         self._asked: dict[int, int] = {}  # attempt -> questions so far
         self._resting: dict[str, float] = {}  # channel -> until when it is left alone, in the loop's time
         self._next: dict[int, float] = {}  # attempt -> when to ask again, in the loop's time
@@ -56,9 +58,8 @@ class LookUps:
         self._wake.set()
 
     async def run(self) -> None:
-        if not any(c.driver.evidence.look_up for c in self._channels.values()):
-            await asyncio.Event().wait()  # nobody to ask, ever
         while True:
+            self.pulse.beat()
             self._wake.clear()
             wait = await self._round()
             with suppress(TimeoutError):
@@ -66,6 +67,8 @@ class LookUps:
 
     async def _round(self) -> float | None:
         """Ask about the doubts whose time has come. Seconds until the next question; None while no doubt is open."""
+        if not any(c.driver.evidence.look_up for c in self._channels.values()):
+            return None  # nobody to ask, ever
         try:
             doubts = await self._store.read(lambda v: v.doubts_due(FOREVER, 1000))
         except StoreError as error:
@@ -83,7 +86,12 @@ class LookUps:
             asked = self._asked.get(attempt.id, 0) + 1
             self._asked[attempt.id] = asked
             self._next[attempt.id] = clock + WAITS[min(asked, len(WAITS) - 1)]
-            await self._ask(attempt)
+            try:
+                await self._ask(attempt)
+            except StoreError as error:  # a full disk: the provider is asked again
+                log.warning("lookups_failed detail=%s", error)
+                return TROUBLE
+            self.pulse.beat()
         return min(self._next[a.id] for a in mine) - asyncio.get_running_loop().time() if mine else None
 
     async def _ask(self, attempt: Attempt) -> None:

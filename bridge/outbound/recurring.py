@@ -31,8 +31,12 @@ FULL_DISK_WAIT = 1.0
 UNREADABLE = (ZoneInfoNotFoundError, msgspec.ValidationError, msgspec.DecodeError, ValueError)
 
 
+PUT_BACK = "a backup was put back; it may have been sent since the backup was made"
+
+
 class Recurring:
-    """`complaint(message)`: why its recipient may not be written to. `trusted()`: whether the wall clock is to be
+    """`restored_at`: when a backup was last put back; what was to run before does not.
+    `complaint(message)`: why its recipient may not be written to. `trusted()`: whether the wall clock is to be
     believed; while not, nothing runs. Whoever finds that it is again wakes us."""
 
     def __init__(
@@ -46,6 +50,7 @@ class Recurring:
         complaint: Callable[[Message], Complaint | None],
         trusted: Callable[[], bool],
         wake_dispatch: Callable[[], None],
+        restored_at: Instant = 0,
     ) -> None:
         self._store = store
         self._ids = ids
@@ -54,6 +59,7 @@ class Recurring:
         self._defaults = defaults
         self._complaint = complaint
         self._trusted = trusted
+        self._restored_at = restored_at
         self._wake_dispatch = wake_dispatch
         self._wake = asyncio.Event()
         self.pulse = Pulse(self.wake)
@@ -88,6 +94,8 @@ class Recurring:
     async def _occur(self, schedule: Schedule, now: Instant) -> None:
         try:
             coming = step(schedule, now)
+            if schedule.next_at is not None and schedule.next_at <= self._restored_at:
+                coming = msgspec.structs.replace(coming, state=OccurrenceState.SKIPPED, reason=PUT_BACK)
             order = order_of(schedule)
         except UNREADABLE as error:
             await self._stop(schedule, str(error))

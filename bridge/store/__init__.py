@@ -41,7 +41,12 @@ from bridge.model import (
 from drivers.contract import Followed
 
 __all__ = [
+    "BACKUP_AT",
+    "CHECKED_AT",
     "CLOCK_HIGHEST",
+    "DAMAGE",
+    "IN_USE",
+    "RESTORED_AT",
     "Changes",
     "MessageFilter",
     "NewerDatabase",
@@ -56,6 +61,11 @@ __all__ = [
 T = TypeVar("T")
 
 CLOCK_HIGHEST = "clock_highest"  # in meta: the latest time at which the clock was known to be right
+IN_USE = "in_use"  # "1" from the opening to an orderly close
+CHECKED_AT = "checked_at"  # when the whole check found nothing
+DAMAGE = "damage"  # what it found; it stands until a check before the start finds nothing
+BACKUP_AT = "backup_at"  # only in a backup: when it was made
+RESTORED_AT = "restored_at"  # when a backup was put back; nothing that was due before is sent by itself
 
 
 class StoreError(Exception):
@@ -509,7 +519,12 @@ class Store(Protocol):
 
 
 class Recovered(msgspec.Struct, frozen=True, kw_only=True):
-    """What an unclean stop had left: claimed messages put back, armed attempts now in doubt."""
+    """What the opening found: claimed messages put back, armed attempts now in doubt. `unclean`: whoever had it open
+    last did not close it. `closed`: so many messages of a backup that was put back. `restored_at`: when one last was;
+    0: never."""
 
     released: int = 0
     in_doubt: tuple[int, ...] = ()  # attempt ids
+    unclean: bool = False
+    closed: int | None = None  # None: no backup was put back
+    restored_at: Instant = 0

@@ -11,6 +11,7 @@ from bridge.store import StoreDamaged, StoreError, StoreFull
 __all__ = ["damaged", "explain", "reader", "writer"]
 
 STATEMENTS = 256  # more than there are: each is prepared once
+UNREADABLE = "what it says of itself is no text"  # Python cannot decode SQLite's complaint then
 BUSY_SECONDS = 5.0  # for an operator's sqlite3 shell that holds a lock
 PAGE = 1024  # bytes. One text touches a dozen pages, each goes into the log whole: 15 kB, where 4096 makes 47 kB
 CHECKPOINT_PAGES = 4096  # 4 MB of log
@@ -61,8 +62,8 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
 
 def damaged(path: Path, finding: str) -> StoreDamaged:
     return StoreDamaged(
-        f"{path} is damaged ({finding}); keep a copy, then put a backup in its place, or save what can be read with:"
-        f" sqlite3 {path.name} .recover | sqlite3 recovered.sqlite"
+        f"{path} is damaged ({finding}); keep a copy, then put a backup in its place (gsmbridge restore FILE), or"
+        f" save what can be read with: sqlite3 {path.name} .recover | sqlite3 recovered.sqlite"
     )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from contextlib import suppress
 from pathlib import Path
 
 from bridge.store import StoreError, StoreInUse
 
-__all__ = ["Lock", "create", "sync_directory"]
+log = logging.getLogger("gsmbridge.store")
+
+__all__ = ["Lock", "create", "epoch_file", "epoch_seen", "note_epoch", "sync_directory"]
 
 
 class Lock:
@@ -45,6 +48,44 @@ def create(database: Path) -> None:
         os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise StoreError(f"{database} cannot be opened: {error.strerror}; check path and owner") from error
+
+
+def epoch_file(database: Path) -> Path:
+    """Holds the epoch of the last opening. So a database that is gone, and an older copy in its place, are seen."""
+    return database.with_name(database.name + ".epoch")
+
+
+def epoch_seen(database: Path) -> int:
+    """0: none. Raises `StoreError` when there was a database, and is none now."""
+    file = epoch_file(database)
+    try:
+        epoch = int(file.read_bytes())
+    except (OSError, ValueError):
+        return 0
+    if not database.exists() or database.stat().st_size == 0:
+        raise StoreError(
+            f"{database} is gone or empty, and there was one: put a backup in its place with gsmbridge restore FILE; to"
+            f" begin anew without what was ordered and sent, remove {file.name} too"
+        )
+    return epoch
+
+
+def note_epoch(database: Path, epoch: int) -> None:
+    """Whole or not at all. A full disk is no reason to stop: one that is behind does no harm."""
+    file = epoch_file(database)
+    new = file.with_name(file.name + ".new")
+    try:
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, f"{epoch}\n".encode())
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        new.replace(file)
+    except OSError as error:
+        log.warning("epoch_not_noted path=%s detail=%s", file, error.strerror)
+        with suppress(OSError):
+            new.unlink()
 
 
 def sync_directory(database: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import sqlite3
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ import msgspec
 
 from bridge.model import Instant
 from bridge.store import NewerDatabase
-from bridge.store.files import sync_directory
+from bridge.store.copying import copy_whole
 from bridge.store.queries import split
 
 __all__ = ["Step", "migrate", "steps", "version"]
@@ -60,7 +59,7 @@ def migrate(connection: sqlite3.Connection, path: Path, now: Instant, wanted: Se
         )
     missing = [step for step in wanted if step.number > present]
     if missing and present:
-        _copy(connection, path.with_name(f"{path.name}.before-{missing[0].number:04d}"))
+        copy_whole(connection, path.with_name(f"{path.name}.before-{missing[0].number:04d}"))
     for step in missing:
         _apply(connection, step, now)
         log.info("schema_migrated number=%d name=%s", step.number, step.name)
@@ -81,20 +80,3 @@ def _apply(connection: sqlite3.Connection, step: Step, now: Instant) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-
-
-def _copy(connection: sqlite3.Connection, target: Path) -> None:
-    """A whole copy under the final name, or none: half a copy is worse than none when it is needed."""
-    partial = target.with_name(target.name + ".partial")
-    partial.unlink(missing_ok=True)
-    os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    copy = sqlite3.connect(partial)
-    try:
-        connection.backup(copy)
-        copy.execute("PRAGMA journal_mode = DELETE")  # one file, no log beside it
-    finally:
-        copy.close()
-    with partial.open("rb") as written:
-        os.fsync(written.fileno())
-    partial.replace(target)
-    sync_directory(target)

@@ -7,9 +7,10 @@ import sqlite3
 from collections.abc import Callable
 
 from bridge.model import ANY_CHANNEL, Attempt, AttemptState, Instant, Message, Status
-from bridge.store import Recovered
+from bridge.store import BACKUP_AT, IN_USE, RESTORED_AT, Recovered
 from bridge.store.changes import SqlChanges
 from bridge.store.queries import load
+from bridge.store.restored import close_open
 from bridge.store.rows import ATTEMPT
 
 __all__ = ["RESTARTED", "doubt_armed", "last_id", "recover"]
@@ -25,18 +26,26 @@ def recover(
     connection: sqlite3.Connection,
     now: Callable[[], Instant],
     doubt_deadline: Callable[[Message, Instant], Instant | None],
+    known_epoch: int = 0,
 ) -> tuple[int, Recovered]:
-    """One transaction. Returns the new epoch and what was found."""
+    """One transaction. Returns the new epoch and what was found. `known_epoch`: the last that was seen here; a database
+    that is behind it is an older copy."""
     changes = SqlChanges(connection, now)
     at = now()
     connection.execute("BEGIN IMMEDIATE")
     try:
-        epoch = int(changes.meta("epoch") or "0") + 1
+        before = int(changes.meta("epoch") or "0")
+        epoch = max(before, known_epoch) + 1
         changes.set_meta("epoch", str(epoch))
+        unclean = changes.meta(IN_USE) == "1"
+        changes.set_meta(IN_USE, "1")
         released = connection.execute(RECOVERY["release"]).rowcount
         armed = doubt_armed(connection, changes, at, doubt_deadline)
         for message, queue in connection.execute(RECOVERY["half_sent"]).fetchall():
             released += _put_back(changes, message, queue, at)
+        put_back = before < known_epoch or bool(changes.meta(BACKUP_AT))
+        closed = close_open(connection, changes, at) if put_back else None
+        restored_at = int(changes.meta(RESTORED_AT) or 0)
         changes.settle()
         connection.execute("COMMIT")
     except BaseException:
@@ -46,7 +55,17 @@ def recover(
     if released or armed:
         level = logging.WARNING if armed else logging.INFO
         log.log(level, "recovered epoch=%d released=%d in_doubt=%d", epoch, released, len(armed))
-    return epoch, Recovered(released=released, in_doubt=armed)
+    if closed is not None:
+        log.warning(
+            "restored closed=%d; what was due may have been sent since the backup, and is not sent again", closed
+        )
+    return epoch, Recovered(
+        released=released,
+        in_doubt=() if put_back else armed,
+        unclean=unclean,
+        closed=closed,
+        restored_at=restored_at,
+    )
 
 
 def doubt_armed(

@@ -11,16 +11,29 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar, cast
 
 from bridge.model import Instant, Message
 from bridge.policy.storage import Level
-from bridge.store import CLOCK_HIGHEST, Changes, Recovered, StoreDamaged, StoreError, View, connect
+from bridge.store import (
+    CHECKED_AT,
+    CLOCK_HIGHEST,
+    DAMAGE,
+    IN_USE,
+    Changes,
+    Recovered,
+    StoreDamaged,
+    StoreError,
+    View,
+    connect,
+)
 from bridge.store.changes import SqlChanges
-from bridge.store.files import Lock, create, sync_directory
-from bridge.store.migrate import migrate, steps
+from bridge.store.files import Lock, create, epoch_seen, note_epoch, sync_directory
+from bridge.store.integrity import examined, quick, whole
+from bridge.store.migrate import migrate, steps, version
 from bridge.store.outbox import MOST_WAITING
 from bridge.store.recover import doubt_armed, last_id, recover
 from bridge.store.space import Space
@@ -55,7 +68,11 @@ async def open_store(
 
     SQLite's quick check runs at every start: before it for a file up to `checked_at_once` bytes (64 MB hold
     250,000 messages and take 0.2 s from memory), beside the work for a larger one, since a service must be ready soon.
-    If that finds damage, the store refuses all further work.
+    If that finds damage, the store refuses all further work. Damage that a whole check found earlier (`examine`) is
+    looked for before the start.
+
+    A database that is gone while one was known here is an error, never a new empty one. In one that is older than the
+    last that was open here, and in a backup, what was due is closed (see `restored.py`).
 
     `space`: the room on the disk, to be looked after. `most_waiting`: events for one endpoint.
 
@@ -79,6 +96,7 @@ class Opened:
         self.epoch = 0
         self.recovered = Recovered()
         self.last_id = 0
+        self.checked_at: Instant = 0
 
 
 class SqliteStore:
@@ -98,6 +116,7 @@ class SqliteStore:
         self.epoch = opened.epoch
         self.recovered = opened.recovered
         self.last_id = opened.last_id
+        self.checked_at = opened.checked_at  # when a whole check last found nothing; 0: never
         self._now = now
         self._doubt_deadline = doubt_deadline
         self._closed = False
@@ -146,6 +165,21 @@ class SqliteStore:
             raise StoreError("the store is closed")
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, work)
 
+    async def examine(self) -> bool:
+        """Check the whole database, indexes too, beside the work. False: it had to give way, try again later. When it
+        finds damage the store refuses all further work, and so does the next opening."""
+        finding = await examined(self.path)
+        if finding is None:
+            return False
+        if not finding:
+            self.checked_at = self._now()
+            await self.write(lambda c: c.set_meta(CHECKED_AT, str(self.checked_at)))
+            return True
+        with suppress(StoreError):
+            await self.write(lambda c: c.set_meta(DAMAGE, finding))
+        self._writer.refuse(connect.damaged(self.path, finding))
+        return True
+
     async def abandon(self) -> tuple[int, ...]:
         """At the end, when nobody listens any more: what is still armed is in doubt, as the next opening would find it.
         Returns the attempts."""
@@ -158,6 +192,9 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
+        if self.damaged is None:
+            with suppress(StoreError):
+                await self.write(lambda c: c.set_meta(IN_USE, "0"))
         await self._writer.stop()
         if self._checker is not None:
             self._checker.interrupt()
@@ -193,7 +230,7 @@ class SqliteStore:
         self._lock.release()
 
     async def _check(self, connection: sqlite3.Connection) -> None:
-        finding = await asyncio.get_running_loop().run_in_executor(None, _finding, connection)
+        finding = await asyncio.get_running_loop().run_in_executor(None, quick, connection)
         self._checker = None
         connection.close()
         if finding:
@@ -209,6 +246,7 @@ def _open(
     know: Callable[[Instant], None],
     space: Space | None,
 ) -> Opened:
+    known = epoch_seen(path)
     create(path)
     lock = Lock(path)
     connection: sqlite3.Connection | None = None
@@ -218,12 +256,19 @@ def _open(
         connection = connect.writer(path, max_pages=max_pages)
         opened = Opened(lock, connection)
         opened.checked = path.stat().st_size <= checked_at_once
-        if opened.checked and (finding := _finding(connection)):
+        if opened.checked and (finding := quick(connection)):
             raise connect.damaged(path, finding)
+        suspect = bool(version(connection)) and bool(SqlView(connection, now).meta(DAMAGE))
+        if suspect and (found := whole(connection)):
+            raise connect.damaged(path, found)
         migrate(connection, path, now(), steps())
         know(int(SqlView(connection, now).meta(CLOCK_HIGHEST) or 0))
-        opened.epoch, opened.recovered = recover(connection, now, doubt_deadline)
+        opened.epoch, opened.recovered = recover(connection, now, doubt_deadline, known)
         opened.last_id = last_id(connection)
+        opened.checked_at = int(SqlView(connection, now).meta(CHECKED_AT) or 0)
+        if suspect:
+            SqlChanges(connection, now).set_meta(DAMAGE, "")
+        note_epoch(path, opened.epoch)
         sync_directory(path)
     except BaseException as error:
         if connection is not None:
@@ -231,18 +276,7 @@ def _open(
         lock.release()
         if isinstance(error, sqlite3.Error):
             raise connect.explain(error, path) from error
+        if isinstance(error, UnicodeDecodeError):
+            raise connect.damaged(path, connect.UNREADABLE) from error
         raise
     return opened
-
-
-def _finding(connection: sqlite3.Connection) -> str:
-    """What the quick check found; empty when all is well or the check was interrupted."""
-    try:
-        answer: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-            return ""
-        return str(error)
-    except sqlite3.DatabaseError as error:
-        return str(error)
-    return "" if answer == "ok" else answer.replace("\n", " ")

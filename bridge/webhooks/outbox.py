@@ -107,7 +107,12 @@ class Outbox:
 
     async def _serve(self, id: int, courier: _Courier) -> None:
         await courier.run()
+        courier.pulse.beat()  # whoever asked it last gets an answer
         del self._couriers[id], self.latencies[id]
+
+    async def couriers(self) -> None:
+        """Returns when each courier has gone round. Posts have time-outs of their own and hold up no round."""
+        await asyncio.gather(*(courier.pulse() for courier in self._couriers.values()))
 
     async def first_try(self, endpoint: int, event: int, patience: float) -> Tried | None:
         """What becomes of the next try of this delivery. None: nothing in time."""
@@ -139,6 +144,7 @@ class _Courier:
         self._paused_until = 0.0  # of time that is never set
         self._work = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self.pulse = Pulse(self.wake)
 
     def wake(self) -> None:
         self._work.set()
@@ -147,6 +153,7 @@ class _Courier:
         """Until its endpoint is removed."""
         async with asyncio.TaskGroup() as tasks:
             while not self._gone:
+                self.pulse.beat()
                 await self._work.wait()
                 self._work.clear()
                 try:

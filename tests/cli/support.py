@@ -110,7 +110,7 @@ class Service:
 
     async def start(self) -> None:
         self.config.write_text(f'[service]\nstate_dir = "{self.directory}/state"\nregion = "PL"\n')
-        (self.directory / "state").mkdir(mode=0o700)
+        (self.directory / "state").mkdir(mode=0o700, exist_ok=True)
         self.store = await open_store(
             self.directory / "state" / "gsmbridge.sqlite", now=wall, doubt_deadline=lambda message, at: None
         )

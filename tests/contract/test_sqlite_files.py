@@ -30,7 +30,7 @@ def test_everything_is_private(place: Place) -> None:
         await store.write(lambda c: c.add([message()]))
         assert stat.S_IMODE(place.path.parent.stat().st_mode) == 0o700
         files = list(place.path.parent.iterdir())
-        assert {f.suffix for f in files} == {".sqlite", ".lock", ".sqlite-wal", ".sqlite-shm"}
+        assert {f.suffix for f in files} == {".sqlite", ".lock", ".epoch", ".sqlite-wal", ".sqlite-shm"}
         assert {stat.S_IMODE(f.stat().st_mode) for f in files} == {0o600}
 
     before = os.umask(0)

@@ -10,10 +10,14 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from bridge.config import InboundRule, InboundSettings, Settings, Webhooks
 from bridge.pulse import Pulse
+from bridge.service_manager import notify
 from bridge.watchdog import Watchdog, Watched
+from tests.flows.gateway import gateway
 
 
 class Loop:
@@ -119,5 +123,67 @@ def test_the_daemon_feeds_while_it_is_well_and_says_when_it_stops(tmp_path: Path
                 daemon.send_signal(signal.SIGTERM)
                 await heard(b"STOPPING=1")
                 assert await daemon.wait() == 0
+
+    asyncio.run(story())
+
+
+def test_a_manager_that_does_not_read_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        for _ in range(5000):  # far more than the kernel keeps for it
+            notify(WATCHDOG=1)
+        assert line.recv(4096) == b"WATCHDOG=1"
+
+
+def test_programs_and_receivers_that_take_their_time_do_not_starve_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule's program and a webhook's receiver hang, both for longer than the service manager waits for a meal."""
+    carol, began = "+447700900777", tmp_path / "began"
+    os.mkfifo(began)
+    program = (sys.executable, "-c", f"import time; open({str(began)!r}, 'w').close(); time.sleep(600)")
+    rule = InboundRule(name="slow", keywords=("OPEN",), senders=(carol,), program=program)
+
+    def slow(settings: Settings) -> Settings:
+        return msgspec.structs.replace(
+            settings,
+            inbound=InboundSettings(allow_programs=True),
+            inbound_rules=(rule,),
+            webhooks=Webhooks(allow_private=("127.0.0.1",), allow_http=("127.0.0.1",)),
+        )
+
+    async def story() -> None:
+        called = asyncio.Event()
+
+        async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readline()
+            called.set()
+            await reader.read()
+            writer.close()
+
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+            line.bind(str(tmp_path / "notify"))
+            line.setblocking(False)
+            monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+            monkeypatch.setenv("WATCHDOG_USEC", "400000")
+            monkeypatch.delenv("WATCHDOG_PID", raising=False)
+            receiver = await asyncio.start_server(hang, "127.0.0.1", 0)
+            port = receiver.sockets[0].getsockname()[1]
+            async with gateway(tmp_path, settings=slow) as gate:
+                answer = await gate.http.post("/v1/webhooks", json={"url": f"http://127.0.0.1:{port}/"})
+                assert answer.status_code == 201, answer.text
+                gate.sim.network.inject(gate.sim.modems[0].number, "open", sender=carol)
+                async with asyncio.timeout(20):
+                    await called.wait()
+                    await asyncio.to_thread(began.read_bytes)  # until the program opens its end
+                    while True:  # what it got before
+                        try:
+                            line.recv(4096)
+                        except BlockingIOError:
+                            break
+                    for _ in range(4):
+                        assert b"WATCHDOG=1" in await asyncio.get_running_loop().sock_recv(line, 4096)
+            receiver.close()
 
     asyncio.run(story())

@@ -10,3 +10,6 @@ SELECT
     (SELECT count(*) FROM deliveries WHERE endpoint = e.id AND state = 'dead')
 FROM endpoints AS e
 ORDER BY e.id;
+
+-- name: meta
+SELECT name, value FROM meta;
