@@ -35,7 +35,8 @@ def test_it_is_noticed_told_once_and_taken_back(tmp_path: Path) -> None:
     async def healthy() -> None:
         async with gateway(tmp_path, now_ahead=ahead) as gate:
             await send(gate, 500, 20, "delivered")
-            assert await an_hour_later(gate, ahead) == {"due": 20, "delivered": 20, "silent_block": False}
+            for _ in range(2):  # each is counted once, however often one looks
+                assert await an_hour_later(gate, ahead) == {"due": 20, "delivered": 20, "silent_block": False}
 
     async def blocked() -> None:
         async with gateway(tmp_path, now_ahead=ahead, reports=None) as gate:
