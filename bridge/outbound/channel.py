@@ -97,7 +97,8 @@ class Channel:
         self.driver = driver
         self.sim = id  # until the driver says which SIM it is
         self.state = LinkState.DOWN
-        self.code = "starting"
+        self._link_code = "starting"
+        self._pause_code = ""
         self.since = bridge.now()
         self.paused_until: Instant | None = None
         self.backlog: deque[Job] = deque()
@@ -138,6 +139,11 @@ class Channel:
         ):
             return False
         return self.meter is None or self.meter.full is None
+
+    @property
+    def code(self) -> str:
+        """A stable word for its state: why it is paused while it is, else the link's."""
+        return self._link_code if self.paused_until is None else self._pause_code
 
     @property
     def out_since(self) -> Instant | None:
@@ -481,7 +487,7 @@ class Channel:
             self._pauses += pause.code != fitness.NETWORK_FAILING  # the SIM is not to blame for it
             self._results.clear()
             self.paused_until = self._bridge.now() + pause.milliseconds
-            self.code = pause.code
+            self._pause_code = pause.code
             self._rest(pause.milliseconds / 1000)
             self._untold.append(self._tell.paused(pause))
 
@@ -493,9 +499,13 @@ class Channel:
             await self._return_backlog()
 
     def _rest(self, seconds: float) -> None:
+        """The longest rest counts: one message of a call may pause the channel, and the next find the link down."""
+        loop = asyncio.get_running_loop()
         if self._resting is not None:
+            if self._resting.when() >= loop.time() + seconds:
+                return
             self._resting.cancel()
-        self._resting = asyncio.get_running_loop().call_later(seconds, self._rested)
+        self._resting = loop.call_later(seconds, self._rested)
         self._note_fitness()
 
     def _rested(self) -> None:
@@ -576,12 +586,12 @@ class Channel:
     async def _link(self, change: LinkChange) -> None:
         if change.state is LinkState.UP:
             self.sim = change.iccid or (f"imei:{change.imei}" if change.imei else self.id)
-        if change.state is not self.state or change.code != self.code:
+        if change.state is not self.state or change.code != self._link_code:
             self.since = self._bridge.now()
             self._tell.link(change)
-        repaired = change.state is LinkState.UP and self.code == REPAIRING
+        repaired = change.state is LinkState.UP and self._link_code == REPAIRING
         self.state = change.state
-        self.code = change.code
+        self._link_code = change.code
         if repaired and self.paused_until is not None and not self._pauses and self._resting is not None:
             self._resting.cancel()  # it was paused for the network's sake, and something was done about that
             self._rested()

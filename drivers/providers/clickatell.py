@@ -58,6 +58,7 @@ from drivers.providers.http import Client, check_url, is_secure
 from drivers.providers.identity import attempt_id, client_id
 from drivers.providers.limits import Window
 from drivers.providers.link import Link
+from drivers.providers.lists import ListsMark
 from drivers.providers.outcomes import Row, Then, elsewhere, error, look_up, not_expressible, rows
 from drivers.providers.parallel import ParallelEndpoint, side_by_side
 from drivers.providers.polling import FIRST_WAIT, KEPT, Open, OpenMessages, poll
@@ -551,7 +552,9 @@ class ClickatellDriver:
         *,
         monotonic: Callable[[], float],
         now: Callable[[], datetime] = _utc_now,
+        mark: ListsMark | None = None,
     ) -> None:
+        self._mark = mark or ListsMark(None)
         self._o = options
         self._channel = channel
         bulk = MOST_NUMBERS if options.lists else options.parallel
@@ -613,6 +616,7 @@ class ClickatellDriver:
         for (operation, _), (fields, members) in batches.items():
             for chunk in _chunks(members):
                 numbers = [number for _, number in chunk]
+                self._mark.sent()
                 for n, _ in chunk:
                     self._in_bulk[submissions[n].attempt_id] = None
                 while len(self._in_bulk) > KEPT:
@@ -631,7 +635,9 @@ class ClickatellDriver:
 
     async def look_up(self, submission: Submission) -> Found | Absent | CannotTell:
         id = client_id(submission.attempt_id)
-        if submission.attempt_id in self._in_bulk or (self._o.lists and not self._sent.known(id)):
+        if submission.attempt_id in self._in_bulk or (
+            (self._o.lists or self._mark.recent()) and not self._sent.known(id)
+        ):
             return CannotTell(reason="it may have been sent together with others, without an id of its own")
         try:
             lines = await self._lines("querymsg", {"climsgid": id})
@@ -800,4 +806,5 @@ def create(channel: str, options: object, environment: Environment) -> Driver:
     """`options`: an `Options`."""
     if not isinstance(options, Options):
         raise TypeError(f"Clickatell is made from its Options, not from {type(options).__name__}")
-    return ClickatellDriver(channel, options, monotonic=environment.monotonic)
+    mark = ListsMark(environment.state_dir / f"{channel}.lists")
+    return ClickatellDriver(channel, options, monotonic=environment.monotonic, mark=mark)

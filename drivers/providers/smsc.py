@@ -56,6 +56,7 @@ from drivers.providers.http import Client, check_url, is_secure
 from drivers.providers.identity import client_id
 from drivers.providers.limits import Flood, Window
 from drivers.providers.link import Link
+from drivers.providers.lists import ListsMark
 from drivers.providers.outcomes import Row, Then, elsewhere, error, look_up, not_expressible, rows
 from drivers.providers.parallel import ParallelEndpoint, side_by_side
 from drivers.providers.polling import FIRST_WAIT, KEPT, Open, OpenMessages, poll
@@ -534,7 +535,10 @@ class SmscDriver:
 
     evidence = Evidence(report=True, look_up=True)
 
-    def __init__(self, channel: str, options: Options, *, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, channel: str, options: Options, *, monotonic: Callable[[], float], mark: ListsMark | None = None
+    ) -> None:
+        self._mark = mark or ListsMark(None)
         self._o = options
         self._channel = channel
         bulk = LIST_SIZE if options.lists else options.parallel
@@ -587,6 +591,7 @@ class SmscDriver:
         for (query, time), members in _lists(submissions, self._o, results).items():
             for chunk in _chunks(members):
                 id = _id(submissions[chunk[0].index])
+                self._mark.sent()
                 for m in chunk:
                     self._listed[submissions[m.index].attempt_id] = id
                 while len(self._listed) > KEPT:
@@ -613,7 +618,7 @@ class SmscDriver:
     async def look_up(self, submission: Submission) -> Found | Absent | CannotTell:
         listed = self._listed.get(submission.attempt_id)
         reference = listed or _id(submission)
-        if self._o.lists and listed is None and not self._sent.known(reference):
+        if (self._o.lists or self._mark.recent()) and listed is None and not self._sent.known(reference):
             return CannotTell(reason="it may have gone in a list, and which one is not known after a restart")
         try:
             report = await self._status(reference, submission.to)
@@ -904,4 +909,5 @@ def create(channel: str, options: object, environment: Environment) -> Driver:
     """`options`: an `Options`."""
     if not isinstance(options, Options):
         raise TypeError(f"SMSC is made from its Options, not from {type(options).__name__}")
-    return SmscDriver(channel, options, monotonic=environment.monotonic)
+    mark = ListsMark(environment.state_dir / f"{channel}.lists")
+    return SmscDriver(channel, options, monotonic=environment.monotonic, mark=mark)

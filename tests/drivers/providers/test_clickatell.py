@@ -35,6 +35,7 @@ from drivers.contract import (
     SubmitError,
 )
 from drivers.providers.clickatell import ClickatellDriver, Options, create, read_callback, read_lines, request
+from drivers.providers.lists import ListsMark
 from drivers.simulator.providers import ProviderSimulation
 from drivers.simulator.providers.clickatell import Knobs
 from tests.drivers.providers.support import (
@@ -439,6 +440,17 @@ def test_a_message_of_a_bulk_request_cannot_be_looked_up() -> None:
                 assert all(isinstance(o, MaybeSent) for o in outcomes)
                 assert isinstance(await d.look_up(text(1)), CannotTell)
             assert len(peer.requests) == 2
+
+    run(main())
+
+
+def test_after_lists_are_switched_off_what_may_have_gone_in_one_is_not_called_absent(tmp_path: Path) -> None:
+    async def main() -> None:
+        ListsMark(tmp_path / "cloud.lists").sent()
+        async with Peer([]) as peer:
+            made = create("cloud", options(peer, lists=False), environment(tmp_path))
+            assert isinstance(await made.look_up(text(2)), CannotTell)
+            assert peer.requests == []
 
     run(main())
 

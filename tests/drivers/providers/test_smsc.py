@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -34,6 +35,7 @@ from drivers.contract import (
     Submission,
     SubmitError,
 )
+from drivers.providers.lists import REMEMBERED, ListsMark
 from drivers.providers.smsc import Options, SmscDriver, create, read_callback, request
 from drivers.simulator.providers import Course, Fault, FaultKind, ProviderSimulation
 from tests.drivers.providers.support import (
@@ -76,8 +78,8 @@ def fields_of(request: Request) -> tuple[str, dict[str, str]]:
     return element.tag.rpartition("}")[2], {child.tag: child.text or "" for child in element}
 
 
-def driver(peer: Peer, clock: Clock, **changes: Any) -> SmscDriver:
-    made = create("cloud", options(peer.url, **changes), environment(Path("."), clock))
+def driver(peer: Peer, clock: Clock, *, state: Path = Path("/nowhere"), **changes: Any) -> SmscDriver:
+    made = create("cloud", options(peer.url, **changes), environment(state, clock))
     assert isinstance(made, SmscDriver)
     peer.at_exit.append(made._client.close)
     return made
@@ -767,6 +769,25 @@ def test_a_list_in_doubt_is_looked_up_under_its_common_id() -> None:
                 assert all(isinstance(o, MaybeSent) for o in outcomes)
                 assert isinstance(await d.look_up(text(2)), Found)
             assert fields_of(peer.requests[2])[1]["id"] == "att_0000000000001"
+
+    run(main())
+
+
+def test_after_lists_are_switched_off_what_may_have_gone_in_one_is_not_called_absent(tmp_path: Path) -> None:
+    """A restart between the list and the question: which texts were in it is forgotten, and that there was one not."""
+
+    async def main() -> None:
+        async with Peer([balance(), None]) as peer:
+            d = driver(peer, Clock(), state=tmp_path, lists=True)
+            async with running(d):
+                await d.submit_many([text(1), text(2)])
+        async with Peer([]) as peer:
+            d = driver(peer, Clock(), state=tmp_path, lists=False)
+            assert isinstance(await d.look_up(text(2)), CannotTell)
+            assert peer.requests == []
+            assert ListsMark(tmp_path / "cloud.lists").recent()
+            assert not ListsMark(tmp_path / "cloud.lists", wall=lambda: time.time() + REMEMBERED).recent()
+            assert not ListsMark(tmp_path / "other.lists").recent()
 
     run(main())
 
