@@ -4,35 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import hmac
 import logging
 import os
-import re
 import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from decimal import Decimal
 from random import Random
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import msgspec
 import uvloop
 
-from bridge import __version__, api
-from bridge.api.parts import Parts, RouteTest
+from bridge import api, configured
 from bridge.api.serve import HttpServer, ListenError
 from bridge.checking import Checking
-from bridge.clock import Clock, boot_time, kernel_synchronised, machine_zone, wall
-from bridge.config import Modem, Provider, Settings
-from bridge.config.hours import hours, timing
-from bridge.config.limits import limits
+from bridge.clock import Clock, boot_time, kernel_synchronised, wall
+from bridge.config import Settings
 from bridge.delivering import Delivery
 from bridge.draining import DRAIN, drain
-from bridge.endpoints import Endpoint
-from bridge.health import canary as canaries
-from bridge.health.balances import Balances, Wanted
-from bridge.health.canary import ALARM_ROUTE, Canary
+from bridge.health.balances import Balances
+from bridge.health.canary import Canary
 from bridge.health.deliveries import Deliveries
 from bridge.inbound.calls import Calls
 from bridge.inbound.optouts import OptOuts
@@ -40,11 +32,9 @@ from bridge.inbound.programs import Programs
 from bridge.inbound.publish import Publisher
 from bridge.inbound.receive import Receiver
 from bridge.inbound.rules import RuleBook
-from bridge.logs import Log, lines_dropped
-from bridge.metrics import ChannelFigures, Figures, WebhookFigures, render_metrics
-from bridge.model import ChannelSnapshot, Ids, Instant, Kind, show_id
-from bridge.opening import StateDirectoryError, open_database, windows
-from bridge.outbound import settle
+from bridge.logs import Log
+from bridge.model import Ids, Instant, show_id
+from bridge.opening import StateDirectoryError, open_database
 from bridge.outbound.bulk import channel_for
 from bridge.outbound.channel import Bridge, Channel
 from bridge.outbound.dispatch import Dispatch
@@ -53,119 +43,29 @@ from bridge.outbound.follow import follow_up
 from bridge.outbound.holds import Holds
 from bridge.outbound.intake import Closed, Intake
 from bridge.outbound.lookups import LookUps
-from bridge.outbound.meter import Meter
 from bridge.outbound.recurring import Recurring
 from bridge.outbound.schedules import Schedules
-from bridge.outbound.takeback import TakeBack
-from bridge.policy import clocks, inbound_rules, routing
-from bridge.policy.admission import MODEM_KINDS, Defaults, Order, admit
-from bridge.policy.balance import ANY_AMOUNT, parse_pattern
+from bridge.policy import clocks
 from bridge.policy.gate import Gate
 from bridge.policy.prices import tariff
-from bridge.policy.timing import Timetable
 from bridge.room import Room
 from bridge.schedule import Housekeeping
+from bridge.service import App
 from bridge.service_manager import notify, watchdog_within
-from bridge.store import StoreError, View
+from bridge.store import StoreError
 from bridge.store.sqlite import SqliteStore
+from bridge.surface import parts
+from bridge.tasks import Tasks
 from bridge.telemetry import Telemetry
-from bridge.timekeeping import Timekeeping, reason
+from bridge.timekeeping import Timekeeping
 from bridge.watchdog import Watchdog, Watched
-from bridge.webhooks.outbox import Outbox
 from drivers import registry
-from drivers.contract import Account, Call, Reply, Takes, Ussd
-from drivers.modems.settings import ModemSettings
 
 __all__ = ["App", "run", "running"]
 
 log = logging.getLogger("gsmbridge.app")
 
 LONG = 900.0  # seconds: beyond what a driver needs for one submission, and a tick of housekeeping for its work
-
-
-class SettingsError(Exception):
-    """A setting that only a driver can judge is wrong."""
-
-
-class App:
-    """The running service, for the command line, the demo and the tests."""
-
-    def __init__(self, settings: Settings, store: SqliteStore, telemetry: Telemetry, ids: Ids, clock: Clock) -> None:
-        self.settings = settings
-        self.store = store
-        self.telemetry = telemetry
-        self.ids = ids
-        self.clock = clock
-        self.timekeeping: Timekeeping  # set once the service runs, as the next
-        self.recurring: Recurring
-        self.outbox: Outbox
-        self.balances: Balances
-        self.deliveries: Deliveries
-        self.room: Room
-        self.canary: Canary
-        self.url = ""
-        self.housekeeping: Housekeeping | None = None  # set once the service runs
-        self.channels: dict[str, Channel] = {}
-        self.ready = False
-
-    def line(self, sim: str, channel: str) -> str | None:
-        """The channel that has this SIM now: where `channel` had it, or where it was put since."""
-        now = next((c.id for c in self.channels.values() if c.sim == sim), channel)
-        return now if now in self.channels else None
-
-    async def snapshots(self) -> list[ChannelSnapshot]:
-        return [
-            msgspec.structs.replace(
-                await channel.snapshot(), left=self.balances.of(channel.id), arrivals=self.deliveries.of(channel.id)
-            )
-            for channel in self.channels.values()
-        ]
-
-    async def metrics(self) -> bytes:
-        now = self.clock.now()
-
-        def age(at: Instant | None) -> float:
-            """Seconds; of nothing, none."""
-            return 0.0 if at is None else max(0, now - at) / 1000
-
-        def look(view: View) -> Figures:
-            due, later, oldest = view.queue_depth(now)
-            return Figures(
-                version=__version__,
-                counts=view.counts(),
-                due=due,
-                later=later,
-                oldest_due_seconds=age(oldest),
-                doubts=view.open_doubts(),
-                oldest_doubt_seconds=age(view.oldest_doubt()),
-                clock_trusted=self.clock.trusted,
-                clock_steps=self.timekeeping.steps,
-                disk_free=self.store.free,
-                disk_level=self.room.level,
-                log_lines_dropped=lines_dropped(),
-                canary_ok=self.canary.state.ok,
-                canary_seconds=self.canary.state.seconds,
-                checked_at=self.store.checked_at,
-                channels=channels,
-                webhooks=[webhook(view, endpoint) for endpoint in view.endpoints()],
-            )
-
-        def webhook(view: View, endpoint: Endpoint) -> WebhookFigures:
-            waiting, dead = view.backlog(endpoint.id)
-            return WebhookFigures(
-                id=show_id("whk", endpoint.id),
-                enabled=endpoint.enabled,
-                waiting=waiting,
-                dead=dead,
-                oldest_seconds=age(view.oldest_waiting(endpoint.id)),
-                latency=self.outbox.latencies.get(endpoint.id),
-            )
-
-        channels = [
-            ChannelFigures(snapshot=snapshot, latencies=channel.latencies, repairs=channel.repairs)
-            for channel, snapshot in zip(self.channels.values(), await self.snapshots(), strict=True)
-        ]
-        return render_metrics(await self.store.read(look))
 
 
 @asynccontextmanager
@@ -181,7 +81,7 @@ async def running(
     """The whole service, from the open store to the listening API; on leaving it drains and stops. `now`: the wall
     clock; `boot`: milliseconds since the machine started; `synchronised`: what the kernel says of the wall clock;
     `patience`: seconds for what is on the air at the end; `hurry`: set when that is not to be waited for."""
-    rules = _rules(settings)
+    rules = configured.rules(settings)
     clock = Clock(
         clocks.Rules(trust=clocks.Trust(settings.service.clock), settle=int(settings.service.clock_settle * 1000)),
         read_wall=now,
@@ -201,12 +101,12 @@ async def running(
 
         opt_outs = OptOuts(store, ids, now)
         await opt_outs.load()
-        routes = _routes(settings)
+        routes = configured.routes(settings)
         sticky = any(route.sticky for route in routes.values())
-        defaults = _defaults(settings)
+        defaults = configured.defaults(settings)
         holds = Holds(defaults.timetable)
-        tariffs = {id: tariff(prices) for id, prices in _prices(settings) if prices}
-        balances = app.balances = Balances(store, app.channels, _balances(settings), now, telemetry)
+        tariffs = {id: tariff(prices) for id, prices in configured.prices(settings) if prices}
+        balances = app.balances = Balances(store, app.channels, configured.balances(settings), now, telemetry)
         await balances.load()
         dispatch = Dispatch(
             store,
@@ -245,12 +145,12 @@ async def running(
         intake.gate = dispatch.gate = Gate(
             opt_outs=opt_outs.by_number, allow=settings.sending.allow_to, deny=settings.sending.deny_to
         )
-        book = RuleBook(_inbound_rules(settings), ids, defaults=lambda: intake.defaults, line=app.line)
+        book = RuleBook(configured.inbound_rules(settings), ids, defaults=lambda: intake.defaults, line=app.line)
         programs = Programs(store, book, now, telemetry)
         window = int(settings.inbound.reply_window * 1000)
         canary = app.canary = Canary(
             store,
-            _canary(settings),
+            configured.canary(settings),
             ids,
             now,
             telemetry,
@@ -304,7 +204,7 @@ async def running(
             wake_doubts=wake_doubts,
             others=dispatch.others,
             sticks=dispatch.sticks,
-            meters=_meters(settings, now),
+            meters=configured.meters(settings, now),
             rng=Random(secrets.randbits(128)),  # noqa: S311 - when to probe is no secret
             linked=balances.wake,
         )
@@ -314,19 +214,19 @@ async def running(
             ports=settings.service.ports,
         )
         for modem in settings.modems:
-            driver = registry.create("modem", modem.id, _modem_settings(modem), environment)
+            driver = registry.create("modem", modem.id, configured.modem_settings(modem), environment)
             app.channels[modem.id] = Channel(modem.id, "modem", driver, shared)
         # Providers' limits and pauses go by the clock of the timers that end them.
         environment = msgspec.structs.replace(environment, monotonic=asyncio.get_running_loop().time)
         for provider in settings.providers:
-            driver = registry.create(provider.driver, provider.id, _provider_options(provider), environment)
+            driver = registry.create(provider.driver, provider.id, configured.provider_options(provider), environment)
             app.channels[provider.id] = channel_for(provider.id, provider.driver, driver, shared)
 
         delivery = Delivery(settings, store, ids, now, telemetry)
         app.outbox = delivery.outbox
         stack.push_async_callback(delivery.close)
         server = HttpServer(
-            api.build(_parts(app, intake, schedules, dispatch, now, opt_outs, delivery)),
+            api.build(parts(app, intake, schedules, dispatch, now, opt_outs, delivery)),
             listen=settings.service.listen,
             socket=settings.service.socket,
         )
@@ -361,7 +261,7 @@ async def running(
         store.on_level(app.room.turned)
         timekeeping = Timekeeping(clock, store, telemetry, give_back=give_back, wake=wake_all)
         app.timekeeping = timekeeping
-        tasks = await stack.enter_async_context(_Tasks())
+        tasks = await stack.enter_async_context(Tasks())
         for channel in app.channels.values():
             tasks.start(channel.run(), f"channel {channel.id}")
         tasks.start(dispatch.run(), "dispatch")
@@ -414,43 +314,6 @@ async def running(
             await drain(app.channels.values(), within=patience, hurry=hurry or asyncio.Event())
 
 
-class _Tasks:
-    """The service's lasting tasks. One that fails ends the service: half a service would drop texts in silence."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._owner: asyncio.Task[object] | None = None
-        self._failure: BaseException | None = None
-        self._leaving = False
-
-    async def __aenter__(self) -> _Tasks:
-        self._owner = asyncio.current_task()
-        return self
-
-    def start(self, work: object, name: str) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
-        task.set_name(name)
-        task.add_done_callback(self._ended)
-        self._tasks.add(task)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if self._leaving or task.cancelled():
-            return
-        self._failure = task.exception() or RuntimeError(f"{task.get_name()} ended by itself")
-        if self._owner is not None:
-            self._owner.cancel()
-
-    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
-        self._leaving = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._failure is not None:
-            if self._owner is not None:
-                self._owner.uncancel()
-            raise self._failure
-
-
 def run(settings: Settings) -> int:
     """`gsmbridge run`: until SIGTERM or SIGINT. Returns the exit status (sysexits)."""
     lines = Log(settings.service.log_level)
@@ -459,7 +322,7 @@ def run(settings: Settings) -> int:
     except StoreError as error:
         log.critical("stopped reason=%s", error)
         return os.EX_IOERR
-    except (OSError, ListenError, StateDirectoryError, SettingsError) as error:
+    except (OSError, ListenError, StateDirectoryError, configured.SettingsError) as error:
         log.critical("stopped reason=%s", error)
         return os.EX_UNAVAILABLE
     finally:
@@ -538,221 +401,3 @@ def _tell_recovery(app: App) -> None:
         app.telemetry.notable("restored", level=logging.WARNING, closed=found.closed)
     for attempt in found.in_doubt:
         app.telemetry.notable("in_doubt", level=logging.WARNING, attempt=show_id("att", attempt), code="restarted")
-
-
-# --- From settings to parts -------------------------------------------------------------------------------------------
-
-
-def _rules(settings: Settings) -> settle.Rules:
-    sending = settings.sending
-    return settle.Rules(
-        delays=tuple(int(seconds * 1000) for seconds in sending.retry),
-        max_tries=sending.max_tries,
-        windows=windows(settings),
-    )
-
-
-def _routes(settings: Settings) -> dict[str, routing.Route]:
-    """The ready-made ones, and the operator's, whose rules are asked in the order of the file."""
-    routes = dict(routing.READY_MADE)
-    ids = [*(m.id for m in settings.modems), *(p.id for p in settings.providers)]
-    others = tuple((id,) for id in ids if id != settings.canary.channel)
-    if settings.canary.alarm_to and others:
-        routes[ALARM_ROUTE] = routing.Route(name=ALARM_ROUTE, tiers=others)
-    for r in settings.routes:
-        rule = routing.Rule(
-            prefixes=r.prefixes,
-            kinds=r.kinds,
-            classes=r.classes,
-            senders=r.senders,
-            min_priority=r.min_priority,
-            keys=r.keys,
-            countries=r.countries,
-            times=hours(settings, r.times, machine_zone()) if r.times else None,
-        )
-        routes[r.name] = routing.Route(
-            name=r.name,
-            tiers=tuple((channel,) for channel in r.channels) if r.order == "listed" else (r.channels,),
-            rule=None if rule == routing.Rule() else rule,
-            by_price=r.order == "cheapest",
-            max_cost=r.max_cost,
-            sticky=r.sticky,
-        )
-    return routes
-
-
-def _prices(settings: Settings) -> list[tuple[str, dict[str, Decimal]]]:
-    return [(m.id, m.prices) for m in settings.modems] + [(p.id, p.prices) for p in settings.providers]
-
-
-def _meters(settings: Settings, now: Callable[[], Instant]) -> dict[str, Meter]:
-    """For the channels that have limits."""
-    zone = settings.timing.zone or machine_zone()
-    channels: tuple[Modem | Provider, ...] = (*settings.modems, *settings.providers)
-    return {c.id: Meter(c.id, found, now) for c in channels if (found := limits(c, zone)) is not None}
-
-
-def _balances(settings: Settings) -> dict[str, Wanted]:
-    return {
-        m.id: Wanted(
-            code=m.balance_ussd,
-            pattern=parse_pattern(m.balance_pattern) if m.balance_pattern else re.compile(ANY_AMOUNT),
-            every=int(m.balance_every * 1000),
-            low=m.balance_low,
-            currency=m.balance_currency or "",
-        )
-        for m in settings.modems
-        if m.balance_ussd
-    }
-
-
-def _canary(settings: Settings) -> canaries.Wanted | None:
-    wanted = settings.canary
-    if wanted.channel is None or wanted.number is None:
-        return None
-    return canaries.Wanted(
-        channel=wanted.channel,
-        number=wanted.number,
-        every=int(wanted.every * 1000),
-        within=int(wanted.within * 1000),
-        alarm_to=wanted.alarm_to,
-    )
-
-
-def _inbound_rules(settings: Settings) -> inbound_rules.Rules:
-    inbound = settings.inbound
-    return inbound_rules.Rules(
-        out_words=inbound.opt_out_words,
-        in_words=inbound.opt_in_words,
-        out_answer=inbound.opt_out_answer,
-        in_answer=inbound.opt_in_answer,
-        allow_from=inbound.allow_from,
-        deny_from=inbound.deny_from,
-        own_numbers=inbound.own_numbers,
-        answers_per_day=inbound.answers_per_day,
-        rules=tuple(msgspec.convert(rule, inbound_rules.Rule, from_attributes=True) for rule in settings.inbound_rules),
-    )
-
-
-def _provider_options(provider: Provider) -> object:
-    """Checked at the start and by `config check`; a mistake left here is said with its place."""
-    try:
-        return msgspec.convert(provider.options, registry.options_of(provider.driver), strict=False)
-    except (msgspec.ValidationError, ValueError, KeyError) as error:
-        raise SettingsError(f"provider {provider.id!r}: {error}") from None
-
-
-def _defaults(settings: Settings) -> Defaults:
-    routes = _routes(settings)
-    return Defaults(
-        region=settings.service.region,
-        max_parts=settings.limits.max_parts,
-        policy=settings.sending.policy,
-        validity=settings.sending.validity,
-        report=settings.sending.report,
-        channels=frozenset([*(m.id for m in settings.modems), *(p.id for p in settings.providers)]),
-        routes=frozenset(routes),
-        rules=tuple(route for route in routes.values() if route.rule is not None),
-        kinds=frozenset(Kind) if settings.providers else MODEM_KINDS,
-        timetable=_timetable(settings, routes),
-    )
-
-
-def _timetable(settings: Settings, routes: dict[str, routing.Route]) -> Timetable:
-    ways = {name: tuple(way for tier in route.tiers for way in tier) for name, route in routes.items()}
-    return Timetable(timing(settings, ways, machine_zone()))
-
-
-def _parts(
-    app: App,
-    intake: Intake,
-    schedules: Schedules,
-    dispatch: Dispatch,
-    now: Callable[[], Instant],
-    opt_outs: OptOuts,
-    delivery: Delivery,
-) -> Parts:
-    def account(id: str) -> Account | None:
-        channel = app.channels.get(id)
-        return cast(Account, channel.driver) if channel is not None and channel.takes is Takes.MESSAGE else None
-
-    def ussd(id: str) -> Ussd | None:
-        channel = app.channels.get(id)
-        return channel.driver if channel is not None and isinstance(channel.driver, Ussd) else None
-
-    take_back = TakeBack(app.store, now, app.telemetry, account=account, withdrawn=dispatch.withdrawn)
-    secrets_of = {p.id: p.callback_secret for p in app.settings.providers}
-
-    async def called(id: str, secret: str, call: Call) -> Reply:
-        wanted = secrets_of.get(id)
-        provider = account(id)
-        if wanted is None or provider is None or not hmac.compare_digest(wanted.reveal().encode(), secret.encode()):
-            raise KeyError(id)
-        reply = provider.called(call)
-        for event in reply.events:  # stored before the provider is told that we have them
-            await app.channels[id].accept(event)
-        return reply
-
-    def ready() -> tuple[bool, str]:
-        if intake.closed is not None:
-            return False, str(intake.closed)
-        if not app.ready:
-            return False, "the service is starting"
-        return True, "; ".join(filter(None, (reason(app.clock.belief), app.room.detail)))
-
-    async def route(order: Order) -> RouteTest:
-        """Raises `Rejected` for what would not be taken either."""
-        message = admit(order, intake.defaults, id=0, client=0, now=now())
-        known_by = await app.store.read(lambda v: v.known_by(message.to)) if dispatch.sticks(message) else None
-        name, choice = dispatch.test(message, known_by)
-        return RouteTest(route=name, candidates=choice.candidates, refusals=choice.refusals)
-
-    return Parts(
-        account=account,
-        ussd=ussd,
-        take_back=take_back.ask,
-        called=called,
-        route=route,
-        line=app.line,
-        opt_outs=opt_outs,
-        reply_window=int(app.settings.inbound.reply_window * 1000),
-        store=app.store,
-        intake=intake,
-        schedules=schedules,
-        ids=app.ids,
-        now=now,
-        random_bytes=secrets.token_bytes,
-        channels=app.snapshots,
-        ready=ready,
-        metrics=app.metrics,
-        webhooks=delivery.parts(),
-        version=__version__,
-        region=app.settings.service.region,
-        max_recipients=app.settings.limits.max_recipients,
-        max_body=app.settings.limits.max_body,
-    )
-
-
-def _modem_settings(modem: Modem) -> ModemSettings:
-    defaults = ModemSettings()
-    timing = defaults.timing
-    if modem.result_timeout is not None:
-        timing = msgspec.structs.replace(timing, result=modem.result_timeout)
-    return ModemSettings(
-        port=modem.port,
-        imei=modem.imei or "",
-        iccid=modem.iccid or "",
-        pin=modem.pin.reveal() if modem.pin else "",
-        smsc=modem.smsc or "",
-        storage=modem.storage or "",
-        profile=modem.profile or "",
-        poll=modem.poll,
-        baudrate=modem.baudrate,
-        rtscts=modem.rtscts,
-        repair=modem.repair,
-        power_command=modem.power_command,
-        recording=modem.recording,
-        hang_up=modem.calls == "hang_up",
-        trace=modem.trace,
-        timing=timing,
-    )

@@ -84,13 +84,20 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "bridge.events", "bridge.model", "bridge.outbound", "bridge.policy", "bridge.store", "bridge.telemetry",
     ),
     "bridge.opening": ("bridge.config", "bridge.model", "bridge.policy", "bridge.store"),
+    "bridge.tasks": (),
+    "bridge.configured": (
+        "bridge.clock", "bridge.config", "bridge.health", "bridge.model", "bridge.opening", "bridge.outbound",
+        "bridge.policy", "drivers.modems.settings", "drivers.registry",
+    ),
+    "bridge.service": ("bridge",),
+    "bridge.surface": ("bridge", "drivers.contract"),
     "bridge.app": ("bridge", "drivers"),
     "bridge.cli": ("bridge", "drivers"),
 }  # fmt: skip
 
 # The protocol of the store is everybody's, what stands behind it is named by the composition root and the command line.
 CONCRETE = ("bridge.store.",)
-NAMES_CONCRETE = ("bridge.app", "bridge.cli", "bridge.opening", "bridge.store")
+NAMES_CONCRETE = ("bridge.app", "bridge.cli", "bridge.opening", "bridge.service", "bridge.store")
 
 # No I/O, clock, randomness, threads or tasks.
 PURE = (
