@@ -24,6 +24,7 @@ def families() -> list[tuple[str, str, str, set[str]]]:
         oldest_due_seconds=0.0,
         doubts=0,
         channels=[ChannelSnapshot(id="gsm1", driver="modem", health=HEALTH, since=0)],
+        webhooks={"whk_1q3enhrg024se": (3, 1)},
     )
     parsed = text_string_to_metric_families(render_metrics(figures).decode())
     return [(f.name, f.type, f.documentation, {s.name for s in f.samples}) for f in parsed]
