@@ -55,7 +55,10 @@ class Programs:
             try:
                 due = await self._store.read(lambda view: view.program_runs(self._now(), AT_ONCE))
                 if due:
-                    await asyncio.gather(*(self._one(run) for run in due))
+                    # All of them to their end: one that is left behind would be started beside itself.
+                    for ended in await asyncio.gather(*(self._one(run) for run in due), return_exceptions=True):
+                        if isinstance(ended, BaseException):
+                            raise ended
                     continue
                 following = await self._store.read(lambda view: view.next_program_run())
             except StoreError as error:
