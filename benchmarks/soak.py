@@ -29,7 +29,7 @@ from tests.flows.ledgers import join
 EVERY = 5.0  # seconds between two faults
 MODEMS = 3
 RATE = 5.0  # texts a second
-REST = 120.0  # seconds in which everything comes to rest at the end
+REST = 960.0  # seconds in which everything comes to rest at the end: a channel may have been paused for 15 minutes
 GROWTH = 8 << 20  # octets from the middle of the run to its end that are no leak
 MOVING = {"queued", "sending", "retry_wait"}
 
@@ -203,6 +203,7 @@ async def _ready(http: httpx.AsyncClient) -> None:
 async def _at_rest(http: httpx.AsyncClient, promised: list[tuple[str, str, str]]) -> list[dict[str, Any]]:
     """All messages, once none moves. Those that do not move any more are not asked again."""
     resting: dict[str, dict[str, Any]] = {}
+    told = monotonic()
     async with asyncio.timeout(REST):
         while True:
             for id, _, _ in promised:
@@ -213,7 +214,15 @@ async def _at_rest(http: httpx.AsyncClient, promised: list[tuple[str, str, str]]
                         resting[id] = message
             if len(resting) == len(promised):
                 return list(resting.values())
+            if monotonic() >= told:
+                told += 30.0
+                print(f"{len(promised) - len(resting)} not at rest; {await _channels(http)}", flush=True)
             await asyncio.sleep(1.0)
+
+
+async def _channels(http: httpx.AsyncClient) -> str:
+    found = (await http.get("/v1/channels")).json()["items"]
+    return ", ".join(f"{c['id']} {'paused ' if c['paused_until'] else ''}{c['code'] or c['state']}" for c in found)
 
 
 if __name__ == "__main__":

@@ -419,7 +419,7 @@ class ModemDriver:
             self._keep("doubt")
             self._listen_on(error, end, token, session)
             self._unanswered += error.code == "no_result"
-            if self._unanswered >= UNANSWERED:
+            if self._unanswered >= self._enough(UNANSWERED):
                 self._unanswered = 0
                 session.in_trouble("sends_unanswered")
             return error
@@ -439,15 +439,20 @@ class ModemDriver:
                 session.scan_soon(everything=False)
         if error.cause is Cause.MODEM:
             self._modem_errors += 1
-            if self._modem_errors >= MODEM_ERRORS:
+            if self._modem_errors >= self._enough(MODEM_ERRORS):
                 self._modem_errors = 0
                 session.in_trouble("modem_errors")
         elif error.cause is Cause.NET:
             self._net_errors += 1
-            if self._net_errors >= NET_ERRORS:
+            if self._net_errors >= self._enough(NET_ERRORS):
                 self._net_errors = 0
                 session.in_trouble("network_failing")
         return error
+
+    def _enough(self, failures: int) -> int:
+        """How many in a row show trouble. After a step of repair that did not help one shows that it goes on: the
+        bridge sends single texts, minutes apart, to a channel that gets none through."""
+        return 1 if self._repairs.in_sending else failures
 
     def _listen_on(self, error: MaybeSent, end: SendEnd, token: str, session: Session) -> None:
         """The result may still come. Behind an error it cannot, behind silence or a mere OK it can."""

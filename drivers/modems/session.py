@@ -80,6 +80,7 @@ class Session:
         self._repairs = repairs
         self._usb_path = usb_path
         self._trouble = ""  # a streak of failures on a link that is up
+        self._again: tuple[float, str] | None = None  # when the next step of that is due
         self._wanted: Rung | None = None
         self._sends_again = False
         self._without_network: float | None = None  # since when
@@ -222,6 +223,8 @@ class Session:
                 self.ussd.next_due(),
                 now + self._timing.sink_retry if self._late else health_due,
             )
+            if self._again is not None:
+                due = min(due, self._again[0])
             if self._without_network is not None and now < self._without_network + UNREGISTERED_FOR < due:
                 due = self._without_network + UNREGISTERED_FOR
             await self._pause(min(due, self._usable_from) if self._usable_from > now else due)
@@ -230,12 +233,18 @@ class Session:
         """Climb the ladder where it is due. Raises `_Restart` when everything has to be set again."""
         if self._sends_again:
             self._sends_again = False
+            self._again = None
             if self._repairs.in_sending:
                 await self._repairs.cured()
         if self._wanted is not None:
             wanted, self._wanted = self._wanted, None
             await self._climb(wanted, "asked for")
         code, self._trouble = self._trouble, ""
+        if not code and self._again is not None and self._again[0] <= self._monotonic():
+            code = self._again[1]
+        streak = code
+        if streak:
+            self._again = None
         without = 0.0
         if facts.registered is False:
             self._without_network = self._monotonic() if self._without_network is None else self._without_network
@@ -253,6 +262,8 @@ class Session:
             await self._repairs.cannot(step.reason)
         elif isinstance(step, Climb):
             await self._climb(step.rung, code)
+        elif streak:  # no other text need fail meanwhile: the bridge sends one only every few minutes
+            self._again = step.until, streak
 
     async def _climb(self, rung: Rung, code: str) -> None:
         self.ready = False

@@ -69,14 +69,16 @@ def hangs(stage: Stage) -> Callable[[str], None]:
 
 def test_p10_zombie_registration_is_registered_anew_then_the_radio_restarted() -> None:
     async def host(scene: Scene) -> None:
-        for _ in range(2):
+        for failures in (3, 1):
             seen = len(scene.sink.events)
-            for _ in range(3):
+            for _ in range(failures):
                 error = await scene.refused()
                 assert isinstance(error, NotSent)
                 assert error.cms == 331
             assert (await scene.sink.link(LinkState.DOWN, after=seen)).code == "repairing"
             await scene.sink.link(LinkState.UP, after=seen)
+        await asyncio.sleep(600)
+        assert rungs(scene.sink) == ["reregister", "radio"]  # nothing more while nothing more has failed
         assert (await scene.send()).tp_mr == 9
         cured = await scene.sink.wait(Repair, lambda step: step.state is RepairState.CURED)
         assert (rungs(scene.sink), cured.steps) == (["reregister", "radio"], 2)
