@@ -55,11 +55,12 @@ from drivers.contract import (
 )
 from drivers.gsm import alphabet
 from drivers.providers.budget import Restraint
-from drivers.providers.http import Client, Endpoint, check_url, is_secure, judge, raw_text
+from drivers.providers.http import RAW_LIMIT, Client, Endpoint, check_url, is_secure, judge, raw_text
 from drivers.providers.identity import attempt_id, client_id
 from drivers.providers.limits import Window
 from drivers.providers.link import Link, offer
 from drivers.providers.outcomes import AlarmMaybeSent, Row, Then, elsewhere, error, look_up, not_expressible, rows
+from drivers.providers.parallel import side_by_side
 from drivers.providers.polling import FIRST_WAIT, Open, OpenMessages, poll
 from drivers.providers.rpc import document, encoded
 from drivers.providers.soap import Array, Soap, clean
@@ -71,6 +72,7 @@ __all__ = ["ERRORS", "REASONS", "STATUS", "Item", "Options", "Params", "SerwerSm
 log = logging.getLogger("gsmbridge.provider")
 
 MOST_MESSAGES = 10_000  # in one `submit_many`
+LONGEST_TITLE = 40  # of an MMS
 REPORT_BATCH = 500  # ids in one question
 MOST_PAGES = 100  # of one list
 KEPT_REPLIES = 10_000
@@ -232,20 +234,25 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     date: str = ""
     group_id: str = ""
     contact_id: str = ""
+    file_id: str = ""  # of an MMS, which goes by API v2
 
     @property
     def product(self) -> str:
         """The kind of message whose limit it uses."""
-        return "VOICE" if self.voice else "FULL" if self.sender not in ("", TWO_WAY) else "ECO"
+        return (
+            "MMS" if self.file_id else "VOICE" if self.voice else "FULL" if self.sender not in ("", TWO_WAY) else "ECO"
+        )
 
     def fields(self) -> dict[str, object]:
         """`details` is always set: without it the answer does not say what became of which message."""
-        set_ones = {n: getattr(self, n) for n in _NAMES if n != "details" and getattr(self, n)}
+        set_ones = {n: getattr(self, n) for n in _NAMES if n not in ("details", "file_id") and getattr(self, n)}
         return {"details": True, **set_ones}
 
 
 def params(s: Submission, o: Options) -> Params:
     """Raises `Refused` for what this provider cannot be told."""
+    if s.kind == "mms":
+        return _mms(s, o)
     if s.kind not in ("text", "voice", "wap_push"):
         raise not_expressible("kind", f"SerwerSMS has no {s.kind} messages here")
     if s.udh or s.protocol_id or s.dcs is not None or s.reply_path or s.reject_duplicates:
@@ -282,6 +289,20 @@ def params(s: Submission, o: Options) -> Params:
         group_id=options.get("group_id", ""),
         contact_id=options.get("contact_id", ""),
     )
+
+
+def _mms(s: Submission, o: Options) -> Params:
+    """A title and a picture that lies with SerwerSMS. How a picture itself is to be sent is not documented."""
+    if not o.api_v2:
+        raise not_expressible("kind", "an MMS goes by API v2; set api_v2 = true")
+    if s.options.keys() != {"file_id"} or not _WORD.fullmatch(s.options["file_id"]):
+        raise not_expressible("options", "an MMS needs file_id, the number of a file that was put into the account")
+    if not s.text or len(clean(s.text)) > LONGEST_TITLE:
+        raise not_expressible("text", f"the title of an MMS, at most {LONGEST_TITLE} characters")
+    if s.sender or s.message_class is not None or s.udh or s.protocol_id or s.dcs is not None:
+        raise not_expressible("sender, message_class, udh, protocol_id, dcs", "an MMS here has none")
+    date = "" if s.send_at is None else f"{s.send_at.astimezone(ZoneInfo(o.zone)):%Y-%m-%d %H:%M}"
+    return Params(test=o.test, file_id=s.options["file_id"], date=date)
 
 
 def _options(s: Submission) -> dict[str, str]:
@@ -530,6 +551,8 @@ class SerwerSmsDriver:
     async def submit(self, submission: Submission) -> Receipt:
         self._link.require()
         common = params(submission, self._o)
+        if common.file_id:
+            return await self._send_mms(submission, common)
         unique = client_id(submission.attempt_id)
         fields = {
             "phone": Array(type=f"{{{self._o.namespace}}}ArrayOfString", items=[submission.to]),
@@ -556,6 +579,11 @@ class SerwerSmsDriver:
             except Refused as refusal:
                 results[n] = refusal
         for common, members in groups.items():
+            if common.file_id:
+                apart = await side_by_side(self.submit, [submissions[n] for n in members])
+                for n, outcome in zip(members, apart, strict=True):
+                    results[n] = outcome
+                continue
             for start in range(0, len(members), self._o.chunk):
                 chunk = members[start : start + self._o.chunk]
                 outcomes = await self._personalised(common, [submissions[n] for n in chunk])
@@ -714,12 +742,7 @@ class SerwerSmsDriver:
     async def _send(
         self, operation: str, fields: Mapping[str, object], sent: Sequence[tuple[str, str]], common: Params
     ) -> list[Receipt | SubmitError]:
-        if (wait := self._resting.wait(common.product)) > 0:
-            raise Refused(
-                f"the account's limit of {common.product} messages is used up; tried again in {wait:.0f} s",
-                code="serwersms_limit",
-                cause=Cause.SIM,
-            )
+        self._within_limit(common)
         for _, unique in sent:
             self._sent.note(unique)
 
@@ -736,6 +759,34 @@ class SerwerSmsDriver:
             if isinstance(outcome, SubmitError):
                 self._judge(outcome, common)
         return outcomes
+
+    async def _send_mms(self, submission: Submission, common: Params) -> Receipt:
+        self._within_limit(common)
+        unique = client_id(submission.attempt_id)
+        self._sent.note(unique)
+        order: dict[str, object] = {"phone": [submission.to], "title": clean(submission.text or ""), "details": True}
+        order |= {"file_id": common.file_id, "unique_id": [unique]} | ({"date": common.date} if common.date else {})
+        order |= {"test": True} if common.test else {}
+        try:
+            found = await self._v2("messages/send_mms", order)
+            raw = msgspec.json.encode(found).decode()[:RAW_LIMIT]
+            outcome = read_send(found, [(submission.to, unique)], raw=raw)[0]
+            if isinstance(outcome, SubmitError):
+                raise outcome
+        except SubmitError as problem:
+            self._judge(problem, common)
+            raise
+        self._link.worked()
+        self._open.follow(outcome.reference, submission)
+        return outcome
+
+    def _within_limit(self, common: Params) -> None:
+        if (wait := self._resting.wait(common.product)) > 0:
+            raise Refused(
+                f"the account's limit of {common.product} messages is used up; tried again in {wait:.0f} s",
+                code="serwersms_limit",
+                cause=Cause.SIM,
+            )
 
     def _judge(self, problem: SubmitError, common: Params) -> None:
         if problem.code.removeprefix("serwersms_") in LIMITS:

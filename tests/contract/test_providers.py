@@ -27,6 +27,7 @@ from drivers.contract import (
     LinkChange,
     LinkState,
     MaybeSent,
+    NotOffered,
     NotSent,
     Receipt,
     Refused,
@@ -367,3 +368,61 @@ def test_no_secret_number_or_text_is_logged_at_any_level_or_kept_when_it_is_echo
     shown = "\n".join(f"{r.name} {r.getMessage()} {r.exc_text or ''}" for r in caplog.records)
     for secret in (*secrets, "A very private text", private.to):
         assert secret not in shown
+
+
+# --- Every question to every account ----------------------------------------------------------------------------------
+
+OFFERED: dict[str, set[str]] = {
+    "balance": {"serwersms", "clickatell", "mobizon", "smsc"},
+    "quote": {"clickatell", "smsc"},
+    "senders": {"serwersms", "mobizon"},
+    "status": set(NAMES),
+    "subscriber": {"serwersms", "smsc"},
+    "cancel": {"serwersms", "clickatell", "mobizon"},
+}
+ROWS = {  # how the manual calls them
+    "balance": "| balance |",
+    "quote": "| price beforehand",
+    "senders": "| sender names |",
+    "subscriber": "| number look-up",
+    "cancel": "| taking back",
+}
+
+
+@every_provider
+@pytest.mark.parametrize("question", OFFERED)
+def test_a_question_is_answered_or_refused_with_who_answers_it(name: str, question: str) -> None:
+    async def story(sim: ProviderSimulation, clock: Shifted, driver: Driver) -> None:
+        account = cast(Account, driver)
+        async with running(driver):
+            reference = (await driver.submit(text(1))).reference
+            asking: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
+                "balance": account.balance,
+                "quote": lambda: account.quote(text(2)),
+                "senders": account.senders,
+                "status": lambda: account.status(reference, text(1).to),
+                "subscriber": lambda: account.subscriber(NUMBER),
+                "cancel": lambda: account.cancel(reference, text(1).to),
+            }
+            if name in OFFERED[question]:
+                answer = await asking[question]()
+                assert answer or question == "cancel"  # too late is an answer
+                return
+            before = len(sim.requests(name))
+            with pytest.raises(NotOffered) as refused:
+                await asking[question]()
+            assert len(sim.requests(name)) == before
+            others = {other for other in NAMES if other in str(refused.value)} - {name}
+            assert others
+            assert others <= OFFERED[question]
+
+    play(name, story, **({"hlr_waits": (0.01,)} if name == "smsc" else {}))
+
+
+def test_the_manual_says_who_answers_which_question() -> None:
+    lines = Path("bridge/manual/providers.md").read_text().splitlines()
+    heads = [cell.strip(" `") for cell in next(line for line in lines if line.startswith("| | `")).split("|")[2:-1]]
+    for question, begins in ROWS.items():
+        (line,) = [line for line in lines if line.startswith(begins)]
+        said = {head for head, cell in zip(heads, line.split("|")[2:-1], strict=True) if cell.strip() != "no"}
+        assert said == OFFERED[question]

@@ -236,6 +236,7 @@ def test_the_cheapest_account_by_the_operators_prices_takes_it_and_the_next_when
     ("name", "order"),
     [
         ("freshmail", {"kind": "mms", "text": "A picture", "url": "https://example.org/a.jpg"}),
+        ("serwersms", {"kind": "mms", "text": "A picture", "options": {"file_id": "17324179"}}),
         ("clickatell", {"kind": "binary", "data": "3q2+7w=="}),
         ("clickatell", {"kind": "wap_push", "text": "News", "url": "https://example.org/"}),
         ("serwersms", {"kind": "voice", "text": "Pump three has stopped"}),

@@ -175,6 +175,14 @@ def test_letters_are_kept_only_in_full_and_when_asked_for(rig: Rig, fields: dict
     assert rig.taken[0].options["shown"] == shown
 
 
+@pytest.mark.parametrize(
+    ("fields", "code"), [({}, 2000), ({"title": "x"}, 2000), ({"title": "x" * 41, "file_id": "1"}, 1006)]
+)
+def test_an_mms_needs_a_title_and_a_file(rig: Rig, fields: dict[str, str], code: int) -> None:
+    assert api(rig, "messages/send_mms", phone="500000001", **fields)["error"]["code"] == code
+    assert api(rig, "messages/send_mms", phone="500000001", title="x", file_id="1")["queued"] == 1
+
+
 def test_a_reply_to_a_number_of_the_accounts_own_names_no_message(rig: Rig) -> None:
     rig.service.reply("+48500000001", "Dzien dobry")
     assert api(rig, "messages/recived", type="eco")["items"] == []

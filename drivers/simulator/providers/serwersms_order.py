@@ -16,6 +16,7 @@ __all__ = ["Judgement", "Order", "Refused", "judged", "read_order"]
 
 MOST_PAIRS = 10_000
 MOST_NUMBERS = 100_000
+LONGEST_TITLE = 40  # of an MMS
 FLAGS = ("details", "test", "flash", "utf", "voice", "speed", "vcard")
 
 
@@ -68,6 +69,13 @@ def read_order(given: dict[str, Any], *, zone: tzinfo) -> Order:
         raise Refused(1006, "unique_id: not unique")
     sender = str(given.get("sender") or "")
     kind = str(given.get("kind") or ("voice" if flags["voice"] else "wap_push" if given.get("wap_push") else "text"))
+    if kind == "mms":
+        title = str(given.get("title") or "")
+        if not title or len(title) > LONGEST_TITLE:
+            raise Refused(2000 if not title else 1006, "title")
+        if not (given.get("file") or given.get("file_id")):
+            raise Refused(2000, "file")
+        lines = [(phone, title) for phone, _ in lines]
     if sender and kind == "voice":
         raise Refused(1006, "sender must be empty")
     send_at = None
@@ -88,7 +96,9 @@ def read_order(given: dict[str, Any], *, zone: tzinfo) -> Order:
         utf=flags["utf"],
         send_at=send_at,
         unique_ids=unique_ids,
-        options={name: str(given[name]) for name in ("group_id", "contact_id", "wap_push", "title") if given.get(name)},
+        options={
+            name: str(given[name]) for name in ("group_id", "contact_id", "wap_push", "file_id") if given.get(name)
+        },
     )
 
 

@@ -257,6 +257,11 @@ def test_product(changed: dict[str, Any], product: str) -> None:
         {"text": "ł", "sender": "2waySMS"},
         {"text": ""},
         {"kind": "mms"},
+        {"kind": "mms", "options": {"url": "https://example.org/a.jpg"}},
+        {"kind": "mms", "options": {"file_id": "1 2"}},
+        {"kind": "mms", "options": {"file_id": "12"}, "text": "x" * 41},
+        {"kind": "mms", "options": {"file_id": "12"}, "text": ""},
+        {"kind": "mms", "options": {"file_id": "12"}, "sender": "PLANT"},
         {"kind": "binary", "data": b"x"},
         {"kind": "ping"},
         {"kind": "voice", "sender": "PLANT"},
@@ -588,6 +593,29 @@ def test_sender_names_and_subscribers() -> None:
             assert found.facts["network"] == "Example"
             with pytest.raises(NotOffered):
                 await d.quote(text())
+
+    run(main())
+
+
+def test_an_mms_goes_by_api_v2_with_the_number_of_its_file() -> None:
+    mms = {"kind": "mms", "text": "Pump three", "options": {"file_id": "17324179"}}
+
+    async def main() -> None:
+        taken = {"success": True, "items": [{"id": "a1", "phone": "+48600700001", "status": "queued"}]}
+        async with Peer([LIMITS, v2(taken), v2({"error": {"code": 3004}})]) as peer:
+            d = driver(peer)
+            async with running(d):
+                assert (await d.submit(text(1, **mms))).reference == "a1"
+                outcomes = await d.submit_many([text(2, **mms)])
+                assert getattr(outcomes[0], "code", "") == "serwersms_3004"
+                assert getattr(await caught(d.submit(text(3, **mms))), "code", "") == "serwersms_limit"
+            path, order = v2_sent(peer.requests[1])
+            assert path == "/messages/send_mms.json"
+            assert {n: order[n] for n in ("phone", "title", "file_id", "details")} == {
+                "phone": ["+48600700001"], "title": "Pump three", "file_id": "17324179", "details": True,
+            }  # fmt: skip
+            assert len(order["unique_id"]) == 1
+            assert len(peer.requests) == 3
 
     run(main())
 
