@@ -155,7 +155,7 @@ def read_only(directory: Path) -> None:
             await gate.status(await gate.send(ALICE, "before"), "delivered")
         mount = await asyncio.create_subprocess_exec("mount", "-o", "remount,ro", str(directory))
         assert await mount.wait() == 0
-        with pytest.raises(StoreError, match="Read-only.*dmesg says why"):
+        with pytest.raises(StoreError, match=r"Read-only.*dmesg says why"):
             async with gateway(directory):
                 pass
 
