@@ -85,6 +85,7 @@ def test_a_disk_that_fills_stops_orders_and_arming_and_goes_on_by_itself(
             await gate.event("received")
             assert (await gate.message(second))["status"] == "queued"
             assert gate.texts() == ["on the air"]
+            assert gate.app.channels["modem0"].out_since is None  # nothing is taken from it
             room["free"] = 1_000 * MB
             await gate.event("disk_room", state="ample")
             assert held(ballast) > 0
