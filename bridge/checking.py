@@ -47,5 +47,5 @@ class Checking:
                     self._unclean = False
                     log.info("database_checked seconds=%.1f", asyncio.get_running_loop().time() - started)
                 else:
-                    log.info("database_check_postponed; too much was written meanwhile")
+                    log.info("database_check_postponed")
             await asyncio.sleep(self._look)

@@ -147,8 +147,8 @@ class Channel:
 
     @property
     def out_since(self) -> Instant | None:
-        """When it was last able to send; None while it is."""
-        return None if self.fit else self._unfit_since
+        """When it was last able to send; None while it is, and while all are halted: what waits for it stays."""
+        return None if self.fit or self.halted else self._unfit_since
 
     @property
     def room(self) -> int:
@@ -213,7 +213,8 @@ class Channel:
     def halt(self, why: str) -> None:
         """Arm nothing more until it is called with "". What is on the air ends as always."""
         self.halted = why
-        self._note_fitness()
+        if not why:
+            self._note_fitness()
         self._work.set()
 
     async def give_back(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -13,6 +14,12 @@ from bridge.store import StoreError, StoreInUse
 log = logging.getLogger("gsmbridge.store")
 
 __all__ = ["Lock", "create", "epoch_file", "epoch_seen", "note_epoch", "sync_directory"]
+
+
+REMEDIES = {
+    errno.EROFS: "dmesg says why, often a worn card: replace it, or mount -o remount,rw",
+    errno.ENOSPC: "make room on that disk",
+}
 
 
 class Lock:
@@ -47,7 +54,8 @@ def create(database: Path) -> None:
         database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
-        raise StoreError(f"{database} cannot be opened: {error.strerror}; check path and owner") from error
+        remedy = REMEDIES.get(error.errno or 0, "check path and owner")
+        raise StoreError(f"{database} cannot be opened: {error.strerror}; {remedy}") from error
 
 
 def epoch_file(database: Path) -> Path:

@@ -166,15 +166,20 @@ class SqliteStore:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, work)
 
     async def examine(self) -> bool:
-        """Check the whole database, indexes too, beside the work. False: it had to give way, try again later. When it
+        """Check the whole database, indexes too, beside the work. False: it had to give way or could not be done, try again later. When it
         finds damage the store refuses all further work, and so does the next opening."""
-        finding = await examined(self.path)
-        if finding is None:
+        try:
+            finding = await examined(self.path)
+            if finding is None:
+                return False
+            if not finding:
+                now = self._now()
+                await self.write(lambda c: c.set_meta(CHECKED_AT, str(now)))
+                self.checked_at = now
+                return True
+        except (StoreError, sqlite3.Error, OSError) as error:  # no room, no descriptor: not the database's fault
+            log.warning("database_not_checked detail=%s", error)
             return False
-        if not finding:
-            self.checked_at = self._now()
-            await self.write(lambda c: c.set_meta(CHECKED_AT, str(self.checked_at)))
-            return True
         with suppress(StoreError):
             await self.write(lambda c: c.set_meta(DAMAGE, finding))
         self._writer.refuse(connect.damaged(self.path, finding))

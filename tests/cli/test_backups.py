@@ -129,6 +129,17 @@ def test_what_was_due_is_closed_and_told_and_the_former_database_is_kept(tmp_pat
         assert service.command("show", new).exit == Exit.OK
 
 
+def test_a_plain_copy_of_the_file_is_restored_with_the_same_care(tmp_path: Path) -> None:
+    """Also onto a machine that never had one."""
+    backed_up(tmp_path, tmp_path / "copy.sqlite")
+    plain = tmp_path / "plain.sqlite"
+    shutil.copy(tmp_path / "state" / "gsmbridge.sqlite", plain)
+    shutil.rmtree(tmp_path / "state")
+    told = command("restore", plain, "--config", tmp_path / "config.toml", "--output", "json")
+    assert told.exit == Exit.OK, told.err
+    assert told.json == {"file": str(plain), "made_at": None, "messages": 4, "closed": 3, "aside": None}
+
+
 @pytest.mark.parametrize(
     ("content", "says"), [(b"", "no database of gsm-bridge"), (b"not a database " * 999, "file is not a database")]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections import namedtuple
 from pathlib import Path
@@ -9,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from bridge.policy.storage import Level
+from bridge.store import StoreFull
 from bridge.store.space import BALLAST, HOLD, Space, held
+
+from .support import Place, message
 
 MB = 1_000_000
 Told = namedtuple("Told", "f_bavail f_blocks f_frsize")
@@ -74,6 +78,32 @@ def test_what_sqlite_says_counts_more_than_what_the_file_system_says(disk: Disk)
     disk.now += HOLD
     assert disk.look(150) is Level.AMPLE
     assert held(disk.ballast)
+
+
+def test_the_writer_gives_the_ballast_up_when_sqlite_is_full(place: Place) -> None:
+    """A bound on the file stands for a quota: statvfs knows nothing of it."""
+    ballast = place.path.with_name(BALLAST)
+    levels: list[Level] = []
+
+    async def story() -> None:
+        async with place.open(max_pages=110, space=Space(place.path.parent)) as store:
+            critical = asyncio.Event()
+
+            def told(level: Level) -> None:
+                levels.append(level)
+                if level is Level.CRITICAL:
+                    critical.set()
+
+            store.on_level(told)
+            assert held(ballast) > 0
+            with pytest.raises(StoreFull):
+                await store.write(lambda c: c.add([message(text="x" * 1000) for _ in range(500)]))
+            assert held(ballast) == 0
+            async with asyncio.timeout(10):
+                await critical.wait()
+
+    asyncio.run(story())
+    assert levels == [Level.AMPLE, Level.CRITICAL]
 
 
 def test_without_room_for_the_ballast_nothing_goes_on(disk: Disk, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from bridge.store import StoreError
 from bridge.store.space import BALLAST, held
 from tests.flows.gateway import PATIENCE, Gateway, gateway
 
@@ -84,6 +85,7 @@ def test_a_disk_that_fills_stops_orders_and_arming_and_goes_on_by_itself(
             await gate.event("received")
             assert (await gate.message(second))["status"] == "queued"
             assert gate.texts() == ["on the air"]
+            assert gate.app.channels["modem0"].out_since is None  # nothing is taken from it
             room["free"] = 1_000 * MB
             await gate.event("disk_room", state="ample")
             assert held(ballast) > 0
@@ -146,8 +148,23 @@ def started(directory: Path) -> None:
     asyncio.run(flow())
 
 
+def read_only(directory: Path) -> None:
+    """A file system that went read-only: nothing starts, and it says why."""
+
+    async def flow() -> None:
+        async with gateway(directory) as gate:
+            await gate.status(await gate.send(ALICE, "before"), "delivered")
+        mount = await asyncio.create_subprocess_exec("mount", "-o", "remount,ro", str(directory))
+        assert await mount.wait() == 0
+        with pytest.raises(StoreError, match=r"Read-only.*dmesg says why"):
+            async with gateway(directory):
+                pass
+
+    asyncio.run(flow())
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("story", ["filled", "started"])
+@pytest.mark.parametrize("story", ["filled", "started", "read_only"])
 @pytest.mark.parametrize("system", ["tmpfs", "ext4"])
 def test_a_real_full_disk(tmp_path: Path, story: str, system: str) -> None:
     disk, image = tmp_path / "disk", tmp_path / "image"

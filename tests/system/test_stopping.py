@@ -42,6 +42,16 @@ from bridge.cli import main
 sys.exit(main())
 """
 
+# The daemon with a disk that fails when asked: from SIGUSR1 on the log of its database cannot be written.
+FAILING = """
+import signal, sys
+from pathlib import Path
+from tests.contract.test_sqlite_files import break_writing
+signal.signal(signal.SIGUSR1, lambda *_: break_writing(Path(sys.argv[3]).parent / "state" / "gsmbridge.sqlite-wal"))
+from bridge.cli import main
+sys.exit(main())
+"""
+
 
 class Manager:
     """What systemd is to the daemon."""
@@ -188,6 +198,34 @@ def test_a_kill_at_the_managers_time_limit_leaves_a_doubt(tmp_path: Path) -> Non
             assert manager.stored()["on the air"][0] == "sending"
             await manager.start()
             assert manager.stored() == {"on the air": ("in_doubt", "restarted")}
+
+    asyncio.run(story())
+
+
+def test_a_disk_that_fails_ends_the_service_promises_nothing_and_loses_nothing(tmp_path: Path) -> None:
+    """Faults 46 and 47."""
+
+    async def story() -> None:
+        async with managed(tmp_path, delay=1.0) as (manager, sim):
+            await manager.start(program=FAILING)
+            async with manager.client() as http:
+                assert await order(http, "on the air") == 202
+                assert await order(http, "waits") == 202
+                await sim.network.submits(1)
+                manager.process.send_signal(signal.SIGUSR1)
+                with suppress(httpx.HTTPError):  # gone before it answers
+                    answer = await http.post("/v1/messages", json={"to": ALICE, "text": "not promised"})
+                    assert answer.status_code == 503, answer.text
+            status, log = await manager.ended()
+            assert status == os.EX_IOERR
+            assert "check the disk" in log
+            assert "Traceback" not in log
+            await manager.start()
+            await sim.network.submits(2)
+            assert [e.text for e in sim.network.ledger] == ["on the air", "waits"]
+            stored = manager.stored()
+            assert stored["on the air"][0] == "in_doubt"
+            assert "not promised" not in stored
 
     asyncio.run(story())
 
