@@ -9,7 +9,7 @@ from bridge.outbound.intake import NotCancellable
 from bridge.outbound.job import DONE, WHOLE
 from bridge.store import Changes, Store
 from bridge.telemetry import Telemetry
-from drivers.contract import Account, NotOffered, SubmitError
+from drivers.contract import Account, NotOffered, NotSent, Refused, SubmitError
 
 __all__ = ["TakeBack"]
 
@@ -49,6 +49,10 @@ class TakeBack:
         except NotOffered as error:
             self._withdrawn.discard(message.id)
             raise NotCancellable(message, f"{attempt.channel} has it already: {error}") from None
+        except (NotSent, Refused) as error:
+            self._withdrawn.discard(message.id)
+            detail = f"{attempt.channel} has it, and could not be asked to take it back: {error.detail}"
+            raise NotCancellable(message, detail) from None
         except SubmitError as error:
             # It may have been deleted all the same; a report tells. Sent elsewhere it must not be: nobody wants it.
             raise NotCancellable(

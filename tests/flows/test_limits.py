@@ -49,8 +49,9 @@ def test_two_hundred_orders_at_once_do_not_pass_a_limit_of_ten(tmp_path: Path) -
         async with gateway(tmp_path, options=[{"per_day": 10}]) as gate:
             await asyncio.gather(*(gate.send(f"+4477009{n:05}", f"text {n}") for n in range(200)))
             async with asyncio.timeout(20):
-                while (await quota(gate))["parts_per_day"] < 10:
+                while len(gate.texts()) < 10:  # the tenth is counted when it is armed, before it is sent
                     await gate.event("sent")
+            assert await quota(gate) == {"parts_per_day": 10}
             assert len(gate.texts()) == 10
             test = (await gate.http.post("/v1/routes/test", json={"to": ALICE})).json()
             assert test["refusals"][0]["reason"] == "10 of 10 parts a day are used up"

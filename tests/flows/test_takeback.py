@@ -91,7 +91,18 @@ def test_a_lost_answer_is_told_and_the_text_goes_no_other_way(tmp_path: Path) ->
     play(tmp_path, "clickatell", HELD, story)
 
 
-def test_another_key_cannot_take_it_back(tmp_path: Path) -> None:
+def test_a_provider_that_cannot_be_reached_is_named_and_the_message_stays(tmp_path: Path) -> None:
+    async def story(gate: Gateway, id: str) -> None:
+        await gate.clouds.cut("clickatell")
+        status, problem = await cancel(gate, id)
+        assert status == 409
+        assert "could not be asked" in problem["detail"]
+        assert (await gate.message(id))["status"] == "sent"
+
+    play(tmp_path, "clickatell", HELD, story)
+
+
+def test_a_message_that_nobody_knows_is_asked_of_no_provider(tmp_path: Path) -> None:
     async def story(gate: Gateway, id: str) -> None:
         stranger = await gate.http.post("/v1/messages/msg_0000000000000/cancel")
         assert stranger.status_code == 404
