@@ -129,6 +129,16 @@ def test_what_was_due_is_closed_and_told_and_the_former_database_is_kept(tmp_pat
         assert service.command("show", new).exit == Exit.OK
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_what_root_restores_belongs_to_the_services_user(tmp_path: Path) -> None:
+    backed_up(tmp_path, tmp_path / "copy.sqlite")
+    os.chown(tmp_path / "state", 65534, 65534)
+    assert command("restore", tmp_path / "copy.sqlite", "--config", tmp_path / "config.toml").exit == Exit.OK
+    found = {p.name: (p.stat().st_uid, p.stat().st_mode & 0o077) for p in (tmp_path / "state").glob("gsmbridge.*")}
+    assert len(found) >= 4
+    assert set(found.values()) == {(65534, 0)}
+
+
 def test_a_plain_copy_of_the_file_is_restored_with_the_same_care(tmp_path: Path) -> None:
     """Also onto a machine that never had one."""
     backed_up(tmp_path, tmp_path / "copy.sqlite")
