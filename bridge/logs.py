@@ -27,8 +27,9 @@ class Log:
 
     def __init__(self, level: str, *, fd: int = 2, kept: int = KEPT) -> None:
         queue: Queue[logging.LogRecord | None] = Queue(kept)
-        self._handler = _Dropping(queue)
-        self._listener = _Writing(queue, self._handler, _Lines(fd))
+        lines = _Lines(fd)
+        self._handler = _Dropping(queue, lines)
+        self._listener = _Writing(queue, self._handler, lines)
         self._listener.start()
         ours = logging.getLogger(_NAME)
         ours.handlers[:] = [self._handler]
@@ -45,14 +46,15 @@ class Log:
 
 
 def lines_dropped() -> int:
-    """Lines that found no room since the start."""
-    return sum(h.dropped for h in logging.getLogger(_NAME).handlers if isinstance(h, _Dropping))
+    """Lines that nobody got, since the start."""
+    return sum(h.dropped + h.lines.lost for h in logging.getLogger(_NAME).handlers if isinstance(h, _Dropping))
 
 
 class _Dropping(QueueHandler):
-    def __init__(self, queue: Queue[logging.LogRecord | None]) -> None:
+    def __init__(self, queue: Queue[logging.LogRecord | None], lines: _Lines) -> None:
         super().__init__(queue)
-        self.dropped = 0
+        self.dropped = 0  # found no room in the queue
+        self.lines = lines
 
     def enqueue(self, record: logging.LogRecord) -> None:
         try:
@@ -74,9 +76,10 @@ class _Writing(QueueListener):
         self._told = 0
 
     def handle(self, record: logging.LogRecord) -> None:
+        lost = self._lines.lost
         super().handle(record)
-        dropped = self._source.dropped + self._lines.lost
-        if dropped > self._told:
+        dropped = self._source.dropped + lost
+        if self._lines.lost == lost and dropped > self._told:
             more, self._told = dropped - self._told, dropped
             told = "log_lines_dropped count=%d; whoever reads the log was too slow or away"
             super().handle(logging.LogRecord(_NAME, logging.WARNING, __file__, 0, told, (more,), None))
@@ -99,7 +102,7 @@ class _Lines(logging.Handler):
     def __init__(self, fd: int) -> None:
         super().__init__()
         self._fd = fd
-        self.lost = 0
+        self.lost = 0  # could not be written
         stamp = "%(asctime)s " if os.isatty(fd) else ""  # journald adds the time, a terminal gets it from us
         self.setFormatter(logging.Formatter(f"{stamp}%(levelname)s %(name)s %(message)s"))
 

@@ -112,11 +112,11 @@ def restore(
     print(f"Restored from {file}{made}: {count(done.messages, 'message')}.")
     if closed:
         print(
-            f"{count(closed, 'message')} that waited or were being sent may have been sent since. They are not sent "
-            'again, and are now "unknown" with the code "restored": gsmbridge ls --status unknown'
+            f"What waited or was being sent ({count(closed, 'message')}) may have been sent since. It is not sent "
+            'again, and is now "unknown" with the code "restored": gsmbridge ls --status unknown'
         )
     if done.aside:
-        print(f"The former database is kept as {done.aside}.")
+        print(f"The former database is kept as {done.aside}; remove it when you need it no more.")
 
 
 def _to_the_owner(directory: Path) -> None:

@@ -22,6 +22,7 @@ from bridge.store.queries import load
 __all__ = ["Copied", "NoBackup", "PutBack", "back_up", "put_back"]
 
 COUNT = load("restored")["count"]
+NO_DATABASE = "file is not a database"  # SQLite's words
 SIDES = ("", "-wal", "-shm", "-journal")
 
 
@@ -88,7 +89,9 @@ def _checked_copy(source: Path, ready: Path, now: Instant) -> tuple[Instant, int
     try:
         backup = _alone(source)
         try:
-            if finding := whole(backup):
+            if (finding := whole(backup)) == NO_DATABASE:
+                raise NoBackup(f"{source} is no database of gsm-bridge")
+            if finding:
                 raise NoBackup(f"{source} is damaged ({finding}); take another backup")
             if not (schema := version(backup)):
                 raise NoBackup(f"{source} is no database of gsm-bridge")

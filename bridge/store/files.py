@@ -11,10 +11,9 @@ from pathlib import Path
 
 from bridge.store import StoreError, StoreInUse
 
+__all__ = ["Lock", "create", "epoch_seen", "note_epoch", "sync_directory"]
+
 log = logging.getLogger("gsmbridge.store")
-
-__all__ = ["Lock", "create", "epoch_file", "epoch_seen", "note_epoch", "sync_directory"]
-
 
 REMEDIES = {
     errno.EROFS: "dmesg says why, often a worn card: replace it, or mount -o remount,rw",
@@ -58,14 +57,14 @@ def create(database: Path) -> None:
         raise StoreError(f"{database} cannot be opened: {error.strerror}; {remedy}") from error
 
 
-def epoch_file(database: Path) -> Path:
-    """Holds the epoch of the last opening. So a database that is gone, and an older copy in its place, are seen."""
+def _epoch_file(database: Path) -> Path:
     return database.with_name(database.name + ".epoch")
 
 
 def epoch_seen(database: Path) -> int:
-    """0: none. Raises `StoreError` when there was a database, and is none now."""
-    file = epoch_file(database)
+    """The epoch of the last opening here, 0: none. By it a database that is gone, and an older copy in its place, are
+    seen. Raises `StoreError` when there was a database, and is none now."""
+    file = _epoch_file(database)
     try:
         epoch = int(file.read_bytes())
     except (OSError, ValueError):
@@ -80,7 +79,7 @@ def epoch_seen(database: Path) -> int:
 
 def note_epoch(database: Path, epoch: int) -> None:
     """Whole or not at all. A full disk is no reason to stop: one that is behind does no harm."""
-    file = epoch_file(database)
+    file = _epoch_file(database)
     new = file.with_name(file.name + ".new")
     try:
         fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -56,9 +56,7 @@ def recover(
         level = logging.WARNING if armed else logging.INFO
         log.log(level, "recovered epoch=%d released=%d in_doubt=%d", epoch, released, len(armed))
     if closed is not None:
-        log.warning(
-            "restored closed=%d; what was due may have been sent since the backup, and is not sent again", closed
-        )
+        log.info("restored epoch=%d closed=%d", epoch, closed)
     return epoch, Recovered(
         released=released,
         in_doubt=() if put_back else armed,

@@ -166,8 +166,8 @@ class SqliteStore:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, work)
 
     async def examine(self) -> bool:
-        """Check the whole database, indexes too, beside the work. False: it had to give way or could not be done, try
-        again later. When it finds damage the store refuses all further work, and so does the next opening."""
+        """Check the whole database, indexes too, beside the work. False: it gave way or could not be done, try again
+        later. When it finds damage the store refuses all further work, and so does the next opening."""
         try:
             finding = await examined(self.path)
             if finding is None:

@@ -57,7 +57,7 @@ def test_a_restore_never_sends_a_queue_again(tmp_path: Path, seed: int) -> None:
             taken = Counter(str(e.text) for e in sim.network.ledger)
             assert taken == Counter(text for _, text, _ in promised), "something was sent again"
             closed = [m for m in stored.values() if m["code"] == "restored"]
-            assert f"{len(closed)} message" in said if closed else "may have been sent" not in said
+            assert f"({len(closed)} message" in said if closed else "may have been sent" not in said
             for id, text, _ in promised:
                 assert stored[id]["status"] in {"sent", "delivered", "unknown"}, (text, stored[id]["status"])
             await order(daemon, 99)

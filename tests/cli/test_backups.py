@@ -113,7 +113,7 @@ def test_what_was_due_is_closed_and_told_and_the_former_database_is_kept(tmp_pat
     told = command("restore", file, "--config", tmp_path / "config.toml")
     assert told.exit == Exit.OK, told.err
     assert "3 messages" in told.out
-    assert "2 messages that waited or were being sent may have been sent since" in told.out
+    assert "What waited or was being sent (2 messages) may have been sent since" in told.out
     (aside,) = (p for p in (tmp_path / "state").glob("gsmbridge.sqlite.replaced-*") if not p.name.endswith("-wal"))
     assert str(aside) in told.out
     db = sqlite3.connect(aside)
@@ -129,6 +129,16 @@ def test_what_was_due_is_closed_and_told_and_the_former_database_is_kept(tmp_pat
         assert service.command("show", new).exit == Exit.OK
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_what_root_restores_belongs_to_the_services_user(tmp_path: Path) -> None:
+    backed_up(tmp_path, tmp_path / "copy.sqlite")
+    os.chown(tmp_path / "state", 65534, 65534)
+    assert command("restore", tmp_path / "copy.sqlite", "--config", tmp_path / "config.toml").exit == Exit.OK
+    found = {p.name: (p.stat().st_uid, p.stat().st_mode & 0o077) for p in (tmp_path / "state").glob("gsmbridge.*")}
+    assert len(found) >= 4
+    assert set(found.values()) == {(65534, 0)}
+
+
 def test_a_plain_copy_of_the_file_is_restored_with_the_same_care(tmp_path: Path) -> None:
     """Also onto a machine that never had one."""
     backed_up(tmp_path, tmp_path / "copy.sqlite")
@@ -141,7 +151,7 @@ def test_a_plain_copy_of_the_file_is_restored_with_the_same_care(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [(b"", "no database of gsm-bridge"), (b"not a database " * 999, "file is not a database")]
+    ("content", "says"), [(b"", "no database of gsm-bridge"), (b"[service]\n" * 999, "no database of gsm-bridge")]
 )
 def test_what_is_no_backup_changes_nothing(tmp_path: Path, content: bytes, says: str) -> None:
     backed_up(tmp_path, tmp_path / "copy.sqlite")

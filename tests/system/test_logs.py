@@ -106,9 +106,18 @@ def test_nobody_who_reads_is_no_reason_to_stop(pipe: tuple[int, int]) -> None:
     log.close()
 
 
-def test_texts_go_out_while_nobody_reads_the_daemons_log(tmp_path: Path, pipe: tuple[int, int]) -> None:
-    _reader, writer = pipe
-    fill(writer)
+@pytest.mark.parametrize("trouble", ["a full pipe", "a full disk", "nobody there"])
+def test_texts_go_out_while_the_daemons_log_goes_nowhere(tmp_path: Path, pipe: tuple[int, int], trouble: str) -> None:
+    """Fault 60."""
+    reader, writer = pipe
+    if trouble == "a full pipe":
+        fill(writer)
+    elif trouble == "a full disk":
+        full = os.open("/dev/full", os.O_WRONLY)  # each write ends in ENOSPC
+        os.dup2(full, writer)
+        os.close(full)
+    else:
+        os.close(reader)
 
     async def story() -> None:
         async with Simulation(modems=1, reports=0.1) as sim:
@@ -126,6 +135,8 @@ def test_texts_go_out_while_nobody_reads_the_daemons_log(tmp_path: Path, pipe: t
                 await sim.network.submits(20)
                 metrics = (await http.get("/metrics")).text
                 assert "gsmbridge_log_lines_dropped_total" in metrics
+                if trouble != "a full pipe":
+                    assert "gsmbridge_log_lines_dropped_total 0.0" not in metrics
                 process.send_signal(signal.SIGTERM)
                 assert await process.wait() == 0
 
