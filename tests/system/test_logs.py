@@ -126,18 +126,23 @@ def test_texts_go_out_while_the_daemons_log_goes_nowhere(tmp_path: Path, pipe: t
             config.chmod(0o600)
             order = (sys.executable, "-m", "bridge.cli", "run", "--config", str(config))
             process = await asyncio.create_subprocess_exec(*order, stderr=writer)
-            daemon = Daemon(config, state)
-            await daemon.answering()
-            async with asyncio.timeout(60), daemon.client() as http:
-                for n in range(20):
-                    answer = await http.post("/v1/messages", json={"to": f"+4477009009{n:02}", "text": f"text {n}"})
-                    assert answer.status_code == 202
-                await sim.network.submits(20)
-                metrics = (await http.get("/metrics")).text
-                assert "gsmbridge_log_lines_dropped_total" in metrics
-                if trouble != "a full pipe":
-                    assert "gsmbridge_log_lines_dropped_total 0.0" not in metrics
-                process.send_signal(signal.SIGTERM)
-                assert await process.wait() == 0
+            try:
+                daemon = Daemon(config, state)
+                await daemon.answering()
+                async with asyncio.timeout(60), daemon.client() as http:
+                    for n in range(20):
+                        answer = await http.post("/v1/messages", json={"to": f"+4477009009{n:02}", "text": f"text {n}"})
+                        assert answer.status_code == 202
+                    await sim.network.submits(20)
+                    metrics = (await http.get("/metrics")).text
+                    assert "gsmbridge_log_lines_dropped_total" in metrics
+                    if trouble != "a full pipe":
+                        assert "gsmbridge_log_lines_dropped_total 0.0" not in metrics
+                    process.send_signal(signal.SIGTERM)
+                    assert await process.wait() == 0
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
 
     asyncio.run(story())
