@@ -141,7 +141,9 @@ async def running(
             restored_at=store.recovered.restored_at,
             wake_dispatch=dispatch.wake,
         )
-        schedules = Schedules(store, ids, now, lambda: intake.defaults, wake=recurring.wake)
+        schedules = Schedules(
+            store, ids, now, lambda: intake.defaults, wake=recurring.wake, closed=lambda: intake.closed
+        )
         intake.gate = dispatch.gate = Gate(
             opt_outs=opt_outs.by_number, allow=settings.sending.allow_to, deny=settings.sending.deny_to
         )

@@ -131,7 +131,14 @@ class OccurrenceOut(msgspec.Struct, frozen=True, kw_only=True):
             idempotent=True,
             codes=(
                 *("rule_not_valid", "never_fires", "unknown_zone", "conflict", "out_of_range", "number_not_valid"),
-                *("text_too_long", "empty_batch", "too_many_recipients", "idempotency_key_reuse", "disk_full"),
+                *(
+                    "text_too_long",
+                    "empty_batch",
+                    "too_many_recipients",
+                    "idempotency_key_reuse",
+                    "draining",
+                    "disk_full",
+                ),
             ),
         )
     },

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from bridge.model import Ids, Instant, Schedule
-from bridge.outbound.intake import Accepted, Once, idempotency, replay
+from bridge.outbound.intake import Accepted, Closed, Once, idempotency, replay
 from bridge.policy.admission import Defaults, Rejected
 from bridge.policy.scheduling import Wish, plan, resumed
 from bridge.store import Changes, Store
@@ -26,17 +26,22 @@ class Schedules:
         defaults: Callable[[], Defaults],
         *,
         wake: Callable[[], None] = lambda: None,
+        closed: Callable[[], Closed | None] = lambda: None,
     ) -> None:
+        """`closed()`: why nothing new is taken now."""
         self._store = store
         self._ids = ids
         self._now = now
         self._defaults = defaults
         self._wake = wake
+        self._closed = closed
 
     async def add(
         self, wish: Wish, client: int, *, render: Callable[[Schedule], bytes], once: Once | None = None
     ) -> Accepted:
-        """Raises `Rejected`, `Conflict` or `StoreError`; then nothing was kept."""
+        """Raises `Closed`, `Rejected`, `Conflict` or `StoreError`; then nothing was kept."""
+        if (why := self._closed()) is not None:
+            raise why
         now = self._now()
         schedule: Schedule | None = None
         rejected: Rejected | None = None

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sqlite3
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
-from random import Random
 from time import time
 from typing import Any
 
 import pytest
 
 from drivers.simulator import Simulation
-from tests.acceptance.test_kill import CONFIG, PATIENCE, Daemon, everything_at_rest
+from tests.acceptance.test_kill import PATIENCE, daemon_of, everything_at_rest, seeded
 
 FLIGHTS = 8
 CANARY = '\n[canary]\nchannel = "left"\nnumber = "+447700900102"\nwithin = "1m"\n'
@@ -25,18 +23,12 @@ CANARY = '\n[canary]\nchannel = "left"\nnumber = "+447700900102"\nwithin = "1m"\
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_killed_around_each_canary_none_flies_twice(tmp_path: Path) -> None:
-    seed = int(os.environ.get("KILL_SEED", "20261126"))
-    print(f"KILL_SEED={seed}")
-    random = Random(seed)
+    random = seeded()
 
     async def run() -> None:
         async with Simulation(modems=2, delay=0.08, reports=0.3) as sim:
-            state = tmp_path / "state"
-            config = tmp_path / "gsmbridge.toml"
-            ports = {"left": sim.modems[0].port, "right": sim.modems[1].port}
-            config.write_text(CONFIG.format(state=state, **ports) + CANARY)
-            database = state / "gsmbridge.sqlite"
-            daemon = Daemon(config, state)
+            database = tmp_path / "state" / "gsmbridge.sqlite"
+            daemon = daemon_of(sim, tmp_path, CANARY)
             await daemon.start()
             await daemon.answering()
             tokens = [await landed(database, "")]

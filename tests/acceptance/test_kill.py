@@ -122,19 +122,28 @@ async def everything_at_rest(daemon: Daemon) -> list[dict[str, Any]]:
             await asyncio.sleep(0.2)
 
 
+def seeded() -> Random:
+    """Said in the output, so that a run that failed can be made again."""
+    seed = int(os.environ.get("KILL_SEED", "20261121"))
+    print(f"KILL_SEED={seed}")
+    return Random(seed)
+
+
+def daemon_of(sim: Simulation, directory: Path, more: str = "") -> Daemon:
+    """On the first two modems. `more`: further tables of its configuration."""
+    state, config = directory / "state", directory / "gsmbridge.toml"
+    config.write_text(CONFIG.format(state=state, left=sim.modems[0].port, right=sim.modems[1].port) + more)
+    return Daemon(config, state)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_nothing_is_lost_and_nothing_doubled_in_silence(tmp_path: Path) -> None:
-    seed = int(os.environ.get("KILL_SEED", "20261121"))
-    print(f"KILL_SEED={seed}")
-    random = Random(seed)
+    random = seeded()
 
     async def run() -> None:
         async with Simulation(modems=2, delay=0.08, reports=0.3) as sim:
-            state = tmp_path / "state"
-            config = tmp_path / "gsmbridge.toml"
-            config.write_text(CONFIG.format(state=state, left=sim.modems[0].port, right=sim.modems[1].port))
-            daemon = Daemon(config, state)
+            daemon = daemon_of(sim, tmp_path)
             await daemon.start()
 
             async def client() -> list[tuple[str, str, str]]:

@@ -4,18 +4,16 @@ have been sent twice."""
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
-from random import Random
 from time import time
 
 import pytest
 
 from drivers.simulator import Simulation
-from tests.acceptance.test_kill import CONFIG, Daemon, everything_at_rest
+from tests.acceptance.test_kill import daemon_of, everything_at_rest, seeded
 
 OCCURRENCES = 24
 NUMBERS = ["+447700900123", "+447700900456"]
@@ -25,16 +23,11 @@ EVERY = 3.0  # seconds; the shortest that may be asked for is a minute
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_killed_around_each_occurrence_each_is_made_once(tmp_path: Path) -> None:
-    seed = int(os.environ.get("KILL_SEED", "20261126"))
-    print(f"KILL_SEED={seed}")
-    random = Random(seed)
+    random = seeded()
 
     async def run() -> None:
         async with Simulation(modems=2, delay=0.08, reports=0.3) as sim:
-            state = tmp_path / "state"
-            config = tmp_path / "gsmbridge.toml"
-            config.write_text(CONFIG.format(state=state, left=sim.modems[0].port, right=sim.modems[1].port))
-            daemon = Daemon(config, state)
+            daemon = daemon_of(sim, tmp_path)
             await daemon.start()
             await daemon.answering()
             wish = {
@@ -47,7 +40,7 @@ def test_killed_around_each_occurrence_each_is_made_once(tmp_path: Path) -> None
                 schedule = (await http.post("/v1/schedules", json=wish)).json()["id"]
             assert await daemon.stop() == 0
             first = time() + 6
-            quicken(state / "gsmbridge.sqlite", first)
+            quicken(tmp_path / "state" / "gsmbridge.sqlite", first)
             await daemon.start()
             for n in range(OCCURRENCES):
                 # Before, at and after the moment at which it is due.

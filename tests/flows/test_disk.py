@@ -53,6 +53,10 @@ async def refused(gate: Gateway) -> None:
     assert (answer.status_code, answer.json()["code"]) == (507, "disk_full"), answer.text
     assert "there is room" in answer.json()["detail"]
     assert answer.json()["retryable"]
+    wish = {"rule": "every day at 08:00", "to": [BOB], "message": {"text": "no room"}}
+    answer = await gate.http.post("/v1/schedules", json=wish)
+    assert (answer.status_code, answer.json()["code"]) == (507, "disk_full"), answer.text
+    assert (await gate.http.get("/v1/schedules")).json()["items"] == []
 
 
 def test_a_disk_that_fills_stops_orders_and_arming_and_goes_on_by_itself(
