@@ -1,4 +1,4 @@
-"""Killed around each canary, the daemon orders each once, never sends one twice, and sees it come."""
+"""Killed around each canary, the daemon orders each once, never sends one twice, and knows which did not come."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CANARY = '\n[canary]\nchannel = "left"\nnumber = "+447700900102"\nwithin = "1m"\
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_killed_around_each_canary_none_flies_twice(tmp_path: Path) -> None:
     random = seeded()
 
@@ -31,7 +31,7 @@ def test_killed_around_each_canary_none_flies_twice(tmp_path: Path) -> None:
             daemon = daemon_of(sim, tmp_path, CANARY)
             await daemon.start()
             await daemon.answering()
-            tokens = [await landed(database, "")]
+            tokens = [await over(database, "")]
             for _ in range(FLIGHTS):
                 await daemon.kill()
                 due = time() + 2.5
@@ -41,7 +41,7 @@ def test_killed_around_each_canary_none_flies_twice(tmp_path: Path) -> None:
                 await asyncio.sleep(max(0.0, due + random.uniform(-0.05, 0.35) - time()))
                 await daemon.kill()
                 await daemon.start()
-                tokens.append(await landed(database, tokens[-1]))
+                tokens.append(await over(database, tokens[-1]))
             await daemon.answering()
             stored = await everything_at_rest(daemon)
             async with daemon.client() as http:
@@ -51,7 +51,10 @@ def test_killed_around_each_canary_none_flies_twice(tmp_path: Path) -> None:
             ordered = Counter(str(m["text"]) for m in stored)
             assert ordered == {f"gsm-bridge canary {token}": 1 for token in tokens}
             on_air = Counter(str(e.text) for e in sim.network.ledger)
-            assert on_air == ordered
+            # Killed between the armed row and the modem, one never flies: it is in doubt, and stays on the ground.
+            grounded = {str(m["text"]) for m in stored if m["status"] == "unknown"}
+            assert ordered.keys() - grounded <= on_air.keys() <= ordered.keys()
+            assert set(on_air.values()) == {1}
             assert not any(m["possible_duplicate"] for m in stored)
 
     asyncio.run(run())
@@ -63,13 +66,12 @@ def canary(database: Path) -> dict[str, Any]:
     return {} if row is None else dict(json.loads(row[0]))
 
 
-async def landed(database: Path, before: str) -> str:
-    """The token of the next canary that came in time."""
+async def over(database: Path, before: str) -> str:
+    """The token of the next canary, once it came or its minute is over."""
     async with asyncio.timeout(PATIENCE):
         while True:
-            found = canary(database)
-            flight = found.get("flight") or {}
-            if flight.get("over") and flight["token"] != before and found["ok"]:
+            flight = canary(database).get("flight") or {}
+            if flight.get("over") and flight["token"] != before:
                 return str(flight["token"])
             await asyncio.sleep(0.05)  # another process: there is nothing to wait on
 
