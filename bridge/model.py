@@ -108,10 +108,11 @@ class Kind(StrEnum):
 
 
 class Category(StrEnum):
-    """Why a text is sent. Who has opted out gets transactional ones only."""
+    """Why a text is sent. Who has opted out gets all but general ones."""
 
     GENERAL = "general"
     TRANSACTIONAL = "transactional"
+    OTP = "otp"  # a one-time code: transactional, and for the person who has the number's SIM now and before
 
 
 class Confidence(StrEnum):
@@ -251,6 +252,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""  # and as it came
     detail: str = ""
     elsewhere: bool = False  # another carrier may succeed
+    bars_codes: bool = False  # but not with a one-time code
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):

@@ -187,7 +187,8 @@ class SubmitError(Exception):
 
 
 class NotSent(SubmitError):
-    """Nothing left us. `retry_after`: seconds the carrier asks for. `channel_unusable`: the whole channel is out."""
+    """Nothing left us. `retry_after`: seconds the carrier asks for. `channel_unusable`: the whole channel is out.
+    `retries`: how often it may be tried again on this channel for this reason; None: as often as for any other."""
 
     def __init__(
         self,
@@ -200,10 +201,12 @@ class NotSent(SubmitError):
         raw: str = "",
         retry_after: float | None = None,
         channel_unusable: bool = False,
+        retries: int | None = None,
     ) -> None:
         super().__init__(detail, code=code, cause=cause, cms=cms, cme=cme, raw=raw)
         self.retry_after = retry_after
         self.channel_unusable = channel_unusable
+        self.retries = retries
 
 
 class Refused(SubmitError):
@@ -325,6 +328,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""  # the provider's own word or number
     detail: str = ""
     elsewhere: bool = False  # it did not arrive by this carrier, and another one may succeed
+    bars_codes: bool = False  # but the number may be another person's by now: a one-time code must not go there
     cost: Decimal | None = None
     currency: str = ""
 

@@ -142,7 +142,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = None
     category: Annotated[
         Category | None,
-        Meta(description='"general" (default) or "transactional": goes to people who opted out as well'),
+        Meta(
+            description='"general" (default), or one that goes to people who opted out as well: "transactional", '
+            '"otp" (a one-time code)'
+        ),
     ] = None
 
 

@@ -90,7 +90,10 @@ def send(
         str | None, typer.Option(metavar="WORD", help="An answer that says this word answers this text.")
     ] = None,
     transactional: Annotated[
-        bool, typer.Option("--transactional", help="Goes also to who has opted out: codes, alarms, receipts.")
+        bool, typer.Option("--transactional", help="Goes also to who has opted out: alarms, receipts.")
+    ] = False,
+    otp: Annotated[
+        bool, typer.Option("--otp", help="A one-time code: goes also to who has opted out, never to a changed SIM.")
     ] = False,
     once: Annotated[
         str | None, typer.Option(metavar="KEY", help="Idempotency key: the same command with the same key orders once.")
@@ -135,7 +138,7 @@ def send(
         "ordered": ordered or None,
         "order_key": order_key,
         "reply_token": token,
-        "category": "transactional" if transactional else None,
+        "category": "otp" if otp else "transactional" if transactional else None,
     }
     shared = {name: value for name, value in options.items() if value is not None}
     spread = {"period": period, "freq": freq, "per_minute": per_minute}

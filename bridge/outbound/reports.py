@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from bridge.clock import from_datetime
-from bridge.model import Attempt, AttemptState, Instant, Message, Report, Status, parse_id, route_queue
+from bridge.model import Attempt, AttemptState, Category, Instant, Message, Report, Status, parse_id, route_queue
 from bridge.outbound import settle
 from bridge.outbound.job import DONE, FAILURES, WHOLE
 from bridge.policy import correlation, retry
@@ -66,6 +66,7 @@ def take_report(
         code=report.code,
         detail=report.detail,
         elsewhere=report.elsewhere,
+        bars_codes=report.bars_codes,
     )
     attempt = _find(changes, row, report)
     if attempt is None:
@@ -256,6 +257,7 @@ def _sent_elsewhere(changes: Changes, attempt: Attempt, row: Report, now: Instan
             others=bool(others(attempt.channel, message)),
             policy=message.policy,
             expires_at=message.expires_at,
+            barred=row.bars_codes and message.category is Category.OTP,
         )
     )
     if decision is None:

@@ -162,6 +162,11 @@ def fail(
             partly=any(a.state in DONE and a.sim == attempt.sim and a.part != attempt.part for a in earlier),
             retry_after=error.retry_after if isinstance(error, NotSent) else None,
             channel_unusable=isinstance(error, NotSent) and error.channel_unusable,
+            retries=error.retries if isinstance(error, NotSent) else None,
+            repeats=sum(
+                a.id != attempt.id and (a.channel, a.part, a.code) == (attempt.channel, attempt.part, error.code)
+                for a in earlier
+            ),
         )
     )
     data: dict[str, str | int | bool | None] = {

@@ -31,7 +31,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
                 code="number_denied",
                 detail=f"{message.to} is a number that sending.allow_to or sending.deny_to keeps texts from",
             )
-        if message.category is Category.TRANSACTIONAL:
+        if message.category is not Category.GENERAL:
             return None
         found = next((o for o in self.opt_outs.get(message.to, ()) if applies(o, message)), None)
         if found is None:
@@ -41,7 +41,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
             at="to",
             code="opted_out",
             detail=f"{message.to} {how} and gets no more texts; one that must go all the same has category"
-            ' "transactional"',
+            ' "transactional", or "otp" for a one-time code',
         )
 
 

@@ -20,7 +20,8 @@ QUICK = 3  # so many short waits; what lasts longer must not use up a message's 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """The facts. `refused`: a definite no. `others`: a channel that has not failed with it yet could take it now; were
     it any channel, two without coverage would toss it to and fro until no try is left. `partly`: earlier parts of the
-    message were accepted on this SIM. `elsewhere`: it had been refused on another channel before."""
+    message were accepted on this SIM. `elsewhere`: it had been refused on another channel before. `retries`: how often
+    this reason allows another try on this channel (None: as often as any), `repeats`: how often it was given before."""
 
     refused: bool
     cause: Cause
@@ -41,6 +42,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     partly: bool = False
     retry_after: float | None = None
     channel_unusable: bool = False
+    retries: int | None = None
+    repeats: int = 0
 
 
 class Requeue(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +66,8 @@ class GiveUp(msgspec.Struct, frozen=True, kw_only=True):
 class LateFailure(msgspec.Struct, frozen=True, kw_only=True):
     """A report says that a message, accepted before, did not arrive. `elsewhere`: the carrier's reason does not concern
     other carriers. `tried`: whether it was tried at all. `before`: it has gone elsewhere after such a report already.
-    `whole`: it was accepted as one message; parts on a modem are the network's own last word."""
+    `whole`: it was accepted as one message; parts on a modem are the network's own last word. `barred`: it is a
+    one-time code, and the number may be another person's by now."""
 
     now: Instant
     elsewhere: bool
@@ -74,6 +78,7 @@ class LateFailure(msgspec.Struct, frozen=True, kw_only=True):
     others: bool
     policy: DoubtPolicy
     expires_at: Instant | None
+    barred: bool = False
 
 
 def late(f: LateFailure) -> Requeue | None:
@@ -81,7 +86,7 @@ def late(f: LateFailure) -> Requeue | None:
     so `at_most_once` forbids it and the others flag it. None: the failure stands."""
     alive = f.expires_at is None or f.now < f.expires_at
     allowed = not f.tried or f.policy is not DoubtPolicy.AT_MOST_ONCE
-    if not (f.elsewhere and f.whole and f.others and alive and allowed) or f.bound or f.before:
+    if not (f.elsewhere and f.whole and f.others and alive and allowed) or f.bound or f.before or f.barred:
         return None
     return Requeue(queue=ANY_CHANNEL, due_at=f.now, counts=False, whole=f.tried, wait=False)
 
@@ -121,6 +126,9 @@ def _decide(f: Failure) -> Requeue | GiveUp:
         # At once elsewhere, whatever wait this channel asks for, and without using up a try: an outage of many modems
         # must not use up all of a message's tries within a second.
         return Requeue(queue=ANY_CHANNEL, due_at=f.due_at, counts=False, wait=False)
+    if f.retries is not None and f.repeats >= f.retries:
+        again = f"tried again {f.repeats} time{'' if f.repeats == 1 else 's'}"
+        return GiveUp(code=f.code, reason=f"{again}, which is all that this allows: {f.detail}")
     return Requeue(queue=home, due_at=f.now + _delay(f))
 
 

@@ -137,8 +137,10 @@ CALL = rows({
     "1150": Row(fate=_REJECTED, then=Then.PAUSE, meaning="the contract is not signed"),
 })  # fmt: skip
 
-# 1101 for a number outside Poland: the gate may simply not serve it.
-FOREIGN = rows({"1101": Row(fate=_REJECTED, then=Then.TRY_NEXT, meaning="this number is not served")})
+# A "bad number" outside Poland: the gate may simply not serve it.
+FOREIGN = rows({
+    "1101 ERROR:INVALID_PHONE_NUMBER": Row(fate=_REJECTED, then=Then.TRY_NEXT, meaning="this number is not served"),
+})  # fmt: skip
 
 REPORT = rows({
     "NOT_FOUND": Row(fate=_U, reconcile=True, meaning="the gate does not know it, or its report is too old"),
@@ -336,9 +338,7 @@ def read_records(content: Mapping[str, Any]) -> tuple[list[Record], bool]:
 
 
 def report_of(record: Record, *, sim: str, zone: ZoneInfo) -> StatusReport:
-    row = look_up(REPORT, record.word)
-    if row is UNLISTED and record.status == "ERROR":
-        row = look_up(REPORT, "ERROR")
+    row = _row(record)
     return StatusReport(
         sim=sim,
         pdu=record.raw,
@@ -353,6 +353,13 @@ def report_of(record: Record, *, sim: str, zone: ZoneInfo) -> StatusReport:
         code=record.word,
         detail=row.meaning,
     )
+
+
+def _row(record: Record) -> Row:
+    if record.word in FOREIGN and len(record.number) > 9 and not record.number.startswith("48"):
+        return FOREIGN[record.word]
+    row = look_up(REPORT, record.word)
+    return look_up(REPORT, "ERROR") if row is UNLISTED and record.status == "ERROR" else row
 
 
 def replies_of(record: Record, *, sim: str, zone: ZoneInfo) -> list[Incoming]:

@@ -146,7 +146,7 @@ CODE = rows({
     "9": Row(fate=_R, then=Then.PAUSE, meaning="the key may not do this"),
     "14": Row(fate=_R, then=Then.PAUSE, meaning="the account is blocked or deleted"),
     "13": Row(fate=_R, then=Then.PAUSE, alarm=True, meaning="this account belongs to another server; set url"),
-    "10": Row(fate=_R, then=Then.RETRY_LATER, delay=5.0, meaning="could not be saved"),
+    "10": Row(fate=_R, then=Then.RETRY_LATER, delay=5.0, retries=1, meaning="could not be saved"),
     "30": Row(fate=_R, then=Then.RETRY_LATER, delay=60.0, meaning="too many requests"),
     "98 99": Row(fate=_U, reconcile=True, meaning="done in part, or not at all"),
 })  # fmt: skip

@@ -43,13 +43,16 @@ class Then(StrEnum):
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """`alarm`: our fault or the configuration's; one message moves on, repeats count as a pause. `reconcile`: ask the
-    provider about our id before anything else is done. `delay`: seconds until the same provider may be tried again."""
+    provider about our id before anything else is done. `delay`: seconds until the same provider may be tried again, and
+    `retries` how often; None: as often as for any other reason. `bars_codes`: not for a one-time code."""
 
     fate: ReportFate
     then: Then = Then.NOTHING
     alarm: bool = False
     reconcile: bool = False
     delay: float | None = None
+    retries: int | None = None
+    bars_codes: bool = False
     meaning: str = ""
 
 
@@ -111,7 +114,7 @@ def error(row: Row, *, code: str, detail: str, raw: str = "") -> SubmitError:
         case Then.PAUSE:
             return not_sent(detail, code=code, cause=Cause.SIM, raw=raw, retry_after=row.delay, channel_unusable=True)
         case Then.RETRY_LATER:
-            return not_sent(detail, code=code, cause=Cause.NET, raw=raw, retry_after=row.delay)
+            return not_sent(detail, code=code, cause=Cause.NET, raw=raw, retry_after=row.delay, retries=row.retries)
         case _:
             assert_never(row.then)
 

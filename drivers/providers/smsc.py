@@ -168,7 +168,9 @@ ERR = rows({
     "13": _failed(Then.PERMANENT, "the subscriber is blocked"),
     "21": _failed(Then.PERMANENT, "the handset or the service does not support it"),
     "200": _failed(Then.TRY_NEXT, "the account is in test mode: nothing is sent", alarm=True),
-    "219": _failed(Then.TRY_NEXT, "the SIM card was changed"),  # permanent for one-time codes: the bridge's policy
+    "219": Row(
+        fate=ReportFate.UNDELIVERED, then=Then.TRY_NEXT, bars_codes=True, meaning="the SIM card was changed"
+    ),
     "220": _failed(Then.RETRY_LATER, "the operator's queue is full"),
     "237": _failed(Then.RETRY_LATER, "nobody answered the call"),
     "238": _failed(Then.TRY_NEXT, "no template"),
@@ -437,6 +439,7 @@ def read_status(values: Mapping[str, str], *, o: Options, reference: str, to: st
         attempt_id=reference,
         fate=row.fate,
         elsewhere=elsewhere(row),
+        bars_codes=row.bars_codes,
         code=f"{status}:{err}" if err not in ("", "0") else status,
         detail=", ".join(facts),
         discharged_at=_unix(values.get("last_timestamp")),
@@ -471,6 +474,7 @@ def read_callback(call: Call, *, secret: str, sim: str) -> Event:
             attempt_id=fields["id"],
             fate=row.fate,
             elsewhere=elsewhere(row),
+            bars_codes=row.bars_codes,
             code=f"{status}:{err}" if err not in ("", "0") else status,
             detail=", ".join([row.meaning, *hlr]),
             discharged_at=_unix(fields.get("ts")),

@@ -50,6 +50,19 @@ def test_an_order_key_of_ones_own(service: Service) -> None:
     assert "order_key" in refused.err
 
 
+@pytest.mark.parametrize(
+    ("options", "category"),
+    [
+        ((), "general"),
+        (("--transactional",), "transactional"),
+        (("--otp",), "otp"),
+        (("--otp", "--transactional"), "otp"),
+    ],
+)
+def test_why_it_is_sent(service: Service, options: tuple[str, ...], category: str) -> None:
+    assert service.command("send", "Hi", "--to", PHONE, *options, "-o", "json").json["category"] == category
+
+
 def test_the_same_key_orders_once(service: Service) -> None:
     first = service.command("send", "Hi", "--to", PHONE, "--once", "k1", "-o", "json").json
     again = service.command("send", "Hi", "--to", PHONE, "--once", "k1", "-o", "json").json

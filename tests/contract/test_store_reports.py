@@ -204,7 +204,8 @@ def test_a_provider_reference_finds_its_attempt(place: Place) -> None:
 def test_orphans_are_reports_without_an_attempt(place: Place) -> None:
     tried = place.do(lambda c: accepted(c, 5))
     first, second = report(received_at=START + 1), report(received_at=START, tp_mr=6, submitted_at=START - 5)
-    mine, elsewhere = report(attempt=tried.id), report(sim="other")
+    mine = report(attempt=tried.id, fate="undelivered", code="20:219", elsewhere=True, bars_codes=True)
+    elsewhere = report(sim="other")
 
     def story(c: Changes) -> None:
         for each in (first, second, mine, elsewhere):

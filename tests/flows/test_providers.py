@@ -215,6 +215,46 @@ def test_at_most_once_is_not_sent_again_after_it_was_tried(tmp_path: Path) -> No
     assert (message["status"], by_modem) == ("undelivered", [])
 
 
+@pytest.mark.parametrize(
+    ("category", "err", "status", "by_modem"),
+    [
+        ("otp", "219", "undelivered", 0),
+        ("otp", "0", "delivered", 1),
+        ("transactional", "219", "delivered", 1),
+    ],
+)
+def test_a_one_time_code_does_not_follow_a_number_to_a_changed_sim(
+    tmp_path: Path, category: str, err: str, status: str, by_modem: int
+) -> None:
+    async def flow() -> None:
+        async with gateway(tmp_path, providers=("smsc",), route="cloud-first") as gate:
+            gate.clouds.set_course("smsc", Course(sent_after=0.01, final_after=0.05, word="20", detail=err))
+            id = await gate.send(ALICE, "Your code: 314159", category=category)
+            message = await gate.status(id, "delivered", "undelivered")
+            assert (message["status"], message["category"], len(gate.texts())) == (status, category, by_modem)
+
+    asyncio.run(flow())
+
+
+def test_what_could_not_be_saved_is_tried_again_once(tmp_path: Path) -> None:
+    """Mobizon's code 10, on the only channel there is."""
+
+    async def flow() -> None:
+        ahead = {"ahead": 0}
+        async with gateway(tmp_path, modems=0, providers=("mobizon",), now_ahead=ahead) as gate:
+            service = gate.clouds.mobizon
+            service.knobs = msgspec.structs.replace(service.knobs, code=10)
+            id = await gate.send(ALICE)
+            assert (await gate.status(id, "retry_wait", "failed"))["status"] == "retry_wait"
+            ahead["ahead"] = 6_000
+            await gate.send("+48600700801", "wakes the dispatcher", channel="mobizon")
+            message = await gate.status(id, "failed")
+            assert [a["code"] for a in message["attempts"]] == ["mobizon_10", "mobizon_10"]
+            assert "tried again 1 time" in message["reason"]
+
+    asyncio.run(flow())
+
+
 def test_the_cheapest_account_by_the_operators_prices_takes_it_and_the_next_when_it_fails(tmp_path: Path) -> None:
     def priced(settings: Settings) -> Settings:
         prices = {"smsc": {"*": Decimal("0.05")}, "mobizon": {"*": Decimal("0.09")}}

@@ -53,6 +53,7 @@ def test_stop_ends_texts_and_is_answered_once_and_start_undoes_it(tmp_path: Path
             await hear(gate, "STOP")
             assert await order(gate) == (422, "opted_out")
             assert (await order(gate, category="transactional"))[0] == 202
+            assert (await order(gate, category="otp"))[0] == 202
             many = await gate.http.post("/v1/batches", json={"to": [DAVE, CAROL], "text": "Sale!"})
             assert (many.status_code, many.json()["errors"][0]["at"]) == (422, "to[1]")
             (listed,) = (await gate.http.get("/v1/opt-outs")).json()["items"]

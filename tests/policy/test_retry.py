@@ -122,6 +122,28 @@ def test_a_modem_that_stays_busy_does_not_use_up_a_messages_tries_in_a_minute() 
     assert at - NOON > 30 * MINUTE
 
 
+@pytest.mark.parametrize(
+    ("retries", "repeats", "tries", "ends"),
+    [
+        (None, 8, 8, False),
+        (1, 0, 0, False),
+        (1, 0, 5, False),  # the earlier tries failed for other reasons
+        (1, 1, 1, True),
+        (1, 2, 5, True),
+        (0, 0, 0, True),
+        (2, 1, 1, False),
+    ],
+)
+def test_a_reason_may_allow_few_tries_again_on_its_channel(
+    retries: int | None, repeats: int, tries: int, ends: bool
+) -> None:
+    facts = failure(retries=retries, repeats=repeats, tries=tries, retry_after=5.0)
+    decision = after(facts)
+    assert isinstance(decision, GiveUp) == ends
+    assert decision.code == "cms_42" if isinstance(decision, GiveUp) else decision.counts
+    assert after(msgspec.structs.replace(facts, others=True)) == AT_ONCE  # another channel may all the same
+
+
 # --- Not sent: elsewhere ----------------------------------------------------------------------------------------------
 
 
@@ -236,6 +258,8 @@ failures = st.builds(
     partly=st.booleans(),
     retry_after=st.none() | st.floats(0, 7200),
     channel_unusable=st.booleans(),
+    retries=st.none() | st.integers(0, 3),
+    repeats=st.integers(0, 12),
 )
 
 
@@ -288,6 +312,8 @@ NOT_HERE = LateFailure(
         ({"before": True}, None),
         ({"others": False}, None),
         ({"expires_at": NOON}, None),
+        ({"barred": True}, None),
+        ({"barred": True, "tried": False}, None),
     ],
 )
 def test_a_late_failure_goes_elsewhere_once_while_it_lives(facts: dict[str, Any], flagged: bool | None) -> None:

@@ -106,6 +106,16 @@ def test_a_bad_number_abroad_may_be_good_elsewhere() -> None:
 
 
 @pytest.mark.parametrize(
+    ("gsm", "other_may"), [("48500600700", False), ("500600700", False), ("48", False), ("4915100000001", True)]
+)
+def test_a_report_of_a_bad_number_ends_polish_ones_only(gsm: str, other_may: bool) -> None:
+    fields = {"messageId": "m-1", "gsm": gsm, "status": "ERROR", "error": "INVALID_PHONE_NUMBER", "send_date": "x"}
+    (record,), _ = read_records({"data": [fields]})
+    report = report_of(record, sim="fm", zone=ZoneInfo("Europe/Warsaw"))
+    assert (report.fate, report.elsewhere) == (ReportFate.REJECTED, other_may)
+
+
+@pytest.mark.parametrize(
     ("codes", "worst"),
     [
         ((1105, 1101), "freshmail_1101"),

@@ -171,6 +171,15 @@ def test_smsc_err_with_other_statuses() -> None:
     assert shown(smsc.fate("1", "6")) == "delivered nothing"
 
 
+def test_once_and_never_for_codes_are_said_by_the_rows_that_mean_it() -> None:
+    every = [(f"{name} {word}", row) for name, (table, _) in TABLES.items() for word, row in table.items()]
+    every += [(f"smsc err {word}", row) for word, row in smsc.ERR.items()]
+    every += [(f"serwersms reason {word}", row) for word, row in serwersms.REASONS.items()]
+    assert {where: row.retries for where, row in every if row.retries is not None} == {"mobizon code 10": 1}
+    assert [where for where, row in every if row.bars_codes] == ["smsc err 219"]
+    assert smsc.fate("3", "219").bars_codes  # also when it expired because of it
+
+
 SERWERSMS_CODES: Words = {
     "1000": "rejected try-next-provider !", "1004": "rejected try-next-provider !",
     "1006": "rejected try-next-provider !", "1008": "rejected try-next-provider !",
@@ -250,10 +259,12 @@ def test_pause_makes_the_channel_unusable() -> None:
     assert (e.channel_unusable, e.retry_after, e.cause) == (True, 60, Cause.SIM)
 
 
-def test_retry_later_may_name_a_time() -> None:
-    e = error(Row(fate=ReportFate.REJECTED, then=Then.RETRY_LATER, delay=61), code="c", detail="d")
+@pytest.mark.parametrize("retries", [None, 1])
+def test_retry_later_may_name_a_time_and_how_often(retries: int | None) -> None:
+    row = Row(fate=ReportFate.REJECTED, then=Then.RETRY_LATER, delay=61, retries=retries)
+    e = error(row, code="c", detail="d")
     assert isinstance(e, NotSent)
-    assert (e.channel_unusable, e.retry_after) == (False, 61)
+    assert (e.channel_unusable, e.retry_after, e.retries) == (False, 61, retries)
 
 
 @pytest.mark.parametrize("then", list(Then))
