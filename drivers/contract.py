@@ -55,8 +55,11 @@ __all__ = [
     "LateResult",
     "LinkChange",
     "LinkState",
+    "ListedMessage",
     "Lookup",
     "MaybeSent",
+    "MessagePage",
+    "MessageQuery",
     "MissedCall",
     "NotOffered",
     "NotSent",
@@ -72,6 +75,7 @@ __all__ = [
     "ReportFate",
     "SenderName",
     "Sink",
+    "SortBy",
     "StatusReport",
     "Submission",
     "SubmitError",
@@ -541,7 +545,7 @@ class Ussd(Protocol):
 
 
 class NotOffered(Exception):
-    """This carrier has no such operation. The message says which do."""
+    """This carrier has no such operation, or cannot be asked so. The message says which do, or what would be right."""
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
@@ -569,6 +573,63 @@ class Lookup(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     reachable: bool | None = None
     facts: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class SortBy(msgspec.Struct, frozen=True, kw_only=True):
+    field: str  # of `ListedMessage`, or by the provider's own name
+    descending: bool = False
+
+
+class MessageQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which messages of an account are wanted. None: whatever it is. `page` counts from 1, `limit` None is the
+    provider's usual size."""
+
+    reference: str | None = None
+    to: str | None = None  # "+48600700800"
+    sender: str | None = None
+    text: str | None = None
+    status: str | None = None  # the provider's own word
+    since: datetime | None = None  # sent at or after; aware
+    until: datetime | None = None
+    where: dict[str, str] = msgspec.field(default_factory=dict)  # criteria by the provider's own names
+    sort: tuple[SortBy, ...] = ()
+    page: int = 1
+    limit: int | None = None
+
+
+class ListedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message in a provider's own list, whoever ordered it. `code`: the provider's word for its state, `fate`: ours.
+    None or "": the list does not say. `facts`: what else it says."""
+
+    reference: str
+    to: str = ""
+    sender: str = ""
+    text: str | None = None
+    fate: ReportFate = ReportFate.UNKNOWN
+    code: str = ""
+    detail: str = ""
+    parts: int | None = None
+    cost: Decimal | None = None
+    currency: str = ""
+    sent_at: datetime | None = None  # aware
+    changed_at: datetime | None = None  # last change of its state
+    country: str = ""  # of the recipient, ISO 3166
+    operator: str = ""
+    facts: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """No number and no text: they do not belong into logs."""
+        return f"ListedMessage({self.reference}, {self.code})"
+
+
+class MessagePage(msgspec.Struct, frozen=True, kw_only=True):
+    """`pages` and `total` None: the provider does not say. `more`: there is a page behind it."""
+
+    items: tuple[ListedMessage, ...]
+    page: int
+    pages: int | None = None
+    total: int | None = None
+    more: bool = False
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -606,6 +667,8 @@ class Account(Protocol):
         """Take back what the carrier has and has not sent. True: it will never be sent. False: it is too late."""
 
     async def subscriber(self, number: str) -> Lookup: ...
+    async def messages(self, query: MessageQuery) -> MessagePage:
+        """One page of the provider's own list. Raises `NotOffered` for what its list cannot be asked."""
 
     def called(self, call: Call) -> Reply:
         """Raises `Forged`."""

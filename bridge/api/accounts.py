@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -19,12 +20,13 @@ from bridge.api.problems import ProviderSaid, Refusal
 from bridge.api.query import Parameter, Query
 from bridge.api.routing import OPERATION, AnyRequest, PartsOf
 from bridge.api.shapes import Time, shown_time
-from bridge.model import Scope, show_id
+from bridge.clock import from_datetime
+from bridge.model import Instant, Scope, show_id
 from bridge.policy import numbers
 from bridge.policy.admission import Complaint, Rejected
-from drivers.contract import Account, NotOffered, Submission, SubmitError
+from drivers.contract import Account, ListedMessage, MessageQuery, NotOffered, SortBy, Submission, SubmitError
 
-__all__ = ["ROUTES", "BalanceOut", "LookupOut", "QuoteOut", "SenderOut", "Senders", "StatusOut"]
+__all__ = ["ROUTES", "BalanceOut", "ListedOut", "LookupOut", "QuoteOut", "SenderOut", "Senders", "SentOut", "StatusOut"]
 
 T = TypeVar("T")
 
@@ -37,6 +39,33 @@ _REFERENCE = Parameter(
     schema={"type": "string"},
 )
 _TO = Parameter(name="to", description="the message's recipient; some providers need it", schema={"type": "string"})
+
+_PAGES = 1_000_000
+_TEXT = {"type": "string"}
+_WHOLE = {"type": "integer", "minimum": 1}
+_SENT = (
+    Parameter(name="reference", description="only the message with this id of the provider's", schema=_TEXT),
+    Parameter(name="to", description="only to this number", schema=_TEXT),
+    Parameter(name="sender", description="only from this sender", schema=_TEXT),
+    Parameter(name="text", description="only with this text", schema=_TEXT),
+    Parameter(name="status", description="only in this state, by the provider's own word", schema=_TEXT),
+    Parameter(name="since", description="sent at or after", schema={"type": "string", "format": "date-time"}),
+    Parameter(name="until", description="sent before", schema={"type": "string", "format": "date-time"}),
+    Parameter(
+        name="where",
+        description="NAME=VALUE: a criterion by the provider's own name; may be repeated",
+        schema={"type": "array", "items": {"type": "string"}},
+    ),
+    Parameter(
+        name="sort",
+        description="FIELD or FIELD:desc, ours or the provider's; several after commas",
+        schema={"type": "array", "items": {"type": "string"}},
+    ),
+    Parameter(name="page", description="counts from 1 (default) with every provider", schema=_WHOLE),
+    Parameter(
+        name="limit", description="messages a page; what sizes there are is the provider's affair", schema=_WHOLE
+    ),
+)
 
 
 class BalanceOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +108,38 @@ class StatusOut(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     cost: Money | None
     currency: str
+
+
+class ListedOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A message in a provider's own list, whoever ordered it. `code`: the provider's word for its state, `fate`: ours.
+    `cost`: of the whole message. `changed_at`: last change of its state. `country`: of the recipient. `facts`: what the
+    list says besides, in the provider's words. Null or "": it does not say."""
+
+    reference: str
+    to: str
+    sender: str
+    text: str | None
+    fate: str
+    code: str
+    detail: str
+    parts: int | None
+    cost: Money | None
+    currency: str
+    sent_at: Time | None
+    changed_at: Time | None
+    country: str
+    operator: str
+    facts: dict[str, str]
+
+
+class SentOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A page. `pages`, `total` null: the provider does not say. `next`: the page behind it; null: there is none."""
+
+    items: list[ListedOut]
+    page: int
+    pages: int | None
+    total: int | None
+    next: int | None
 
 
 class LookupOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,6 +239,47 @@ async def get_status(request: AnyRequest, parts: PartsOf) -> StatusOut:
 
 
 @get(
+    "/v1/channels/{id:str}/sent",
+    opt={
+        OPERATION: Operation(
+            summary="The provider's own list of messages",
+            description="Also of those that were not ordered here. Nothing of the answer is stored. What a provider's "
+            "list cannot be asked is refused with what it can.",
+            scope=Scope.ADMIN,
+            answer=SentOut,
+            query=_SENT,
+            codes=(*_CODES, "bad_parameter"),
+        )
+    },
+)
+async def get_sent(request: AnyRequest, parts: PartsOf) -> SentOut:
+    account = await _account(request, parts)
+    query = _query(request, *_SENT)
+    wanted = MessageQuery(
+        reference=query.text("reference"),
+        to=query.number("to", parts.region),
+        sender=query.text("sender"),
+        text=query.text("text"),
+        status=query.text("status"),
+        since=_moment(query.time("since")),
+        until=_moment(query.time("until")),
+        where=query.named("where"),
+        sort=tuple(_sort(query, word) for word in query.words("sort")),
+        page=query.whole("page", _PAGES) or 1,
+        limit=query.whole("limit", _PAGES),
+    )
+    query.done()
+    found = await _asked(account.messages(wanted))
+    return SentOut(
+        items=[_listed(one) for one in found.items],
+        page=found.page,
+        pages=found.pages,
+        total=found.total,
+        next=found.page + 1 if found.more else None,
+    )
+
+
+@get(
     "/v1/channels/{id:str}/subscriber",
     opt={
         OPERATION: Operation(
@@ -199,7 +301,7 @@ async def get_subscriber(request: AnyRequest, parts: PartsOf) -> LookupOut:
     return LookupOut(number=found.number, reachable=found.reachable, facts=found.facts)
 
 
-ROUTES = (get_balance, get_senders, post_quote, get_status, get_subscriber)
+ROUTES = (get_balance, get_senders, post_quote, get_status, get_sent, get_subscriber)
 
 _ORDER = Shape(OrderIn)
 
@@ -250,6 +352,42 @@ def _needed(query: Query, name: str, value: str | None) -> str:
     if value is None and not query.complained(name):
         query.complain(name, "is missing")
     return value or ""
+
+
+def _sort(query: Query, word: str) -> SortBy:
+    field, _, direction = word.partition(":")
+    if not field or direction not in ("", "asc", "desc"):
+        query.complain("sort", "is not of the form FIELD, FIELD:asc or FIELD:desc")
+    return SortBy(field=field, descending=direction == "desc")
+
+
+def _listed(one: ListedMessage) -> ListedOut:
+    return ListedOut(
+        reference=one.reference,
+        to=one.to,
+        sender=one.sender,
+        text=one.text,
+        fate=one.fate.value,
+        code=one.code,
+        detail=one.detail,
+        parts=one.parts,
+        cost=None if one.cost is None else f"{one.cost:f}",
+        currency=one.currency,
+        sent_at=_shown(one.sent_at),
+        changed_at=_shown(one.changed_at),
+        country=one.country,
+        operator=one.operator,
+        facts=one.facts,
+    )
+
+
+def _moment(instant: Instant | None) -> datetime | None:
+    return None if instant is None else datetime.fromtimestamp(instant / 1000, UTC)
+
+
+def _shown(moment: datetime | None) -> str | None:
+    instant = from_datetime(moment)
+    return None if instant is None else shown_time(instant)
 
 
 def _submission(wanted: OrderIn, parts: Parts) -> Submission:

@@ -107,9 +107,23 @@ class Query:
         return bool(found)
 
     def limit(self) -> int:
-        wrong = f"is no number from 1 to {MAX_LIMIT}"
-        found = self._read("limit", lambda given: _whole(given, MAX_LIMIT), wrong)
-        return DEFAULT_LIMIT if found is None else found
+        return self.whole("limit", MAX_LIMIT) or DEFAULT_LIMIT
+
+    def whole(self, name: str, most: int) -> int | None:
+        return self._read(name, lambda given: _whole(given, most), f"is no number from 1 to {most:,}")
+
+    def named(self, name: str) -> dict[str, str]:
+        """Values of the form NAME=VALUE, given several times."""
+        found: dict[str, str] = {}
+        for given in self._values.get(name, []):
+            key, is_named, value = given.partition("=")
+            if not (key and is_named and value) or "\0" in given:
+                self.complain(name, "is not of the form NAME=VALUE")
+            elif key in found:
+                self.complain(name, f"has {key[:100]} more than once")
+            else:
+                found[key] = value
+        return found
 
     def cursor(self, list_name: str) -> int | None:
         return self._read("cursor", lambda given: cursor.read(list_name, given), "is no cursor that this list gave")

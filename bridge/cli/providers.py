@@ -1,4 +1,4 @@
-"""`provider ls | balance | cost | senders | status | test | hlr`: the accounts, asked through the service."""
+"""`provider ls | balance | cost | senders | status ...`: the accounts, asked through the service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bridge.cli.output import Form
 if TYPE_CHECKING:
     from bridge.cli.client import Client
 
-__all__ = ["balance", "check", "cost", "hlr", "ls", "senders", "status", "tested"]
+__all__ = ["balance", "check", "cost", "hlr", "ls", "messages", "senders", "status", "tested"]
 
 IdArgument = Annotated[str, typer.Argument(help="The account's id in the configuration.")]
 IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Default: every account.")]
@@ -135,6 +135,62 @@ def status(
         pairs(found)
 
 
+def messages(
+    id: IdArgument,
+    to: Annotated[str | None, typer.Option(help="Only to this number.")] = None,
+    sender: Annotated[str | None, typer.Option(help="Only from this sender.")] = None,
+    text: Annotated[str | None, typer.Option(help="Only with this text.")] = None,
+    status: Annotated[
+        str | None, typer.Option("--status", "-s", help="Only in this state, by the provider's own word.")
+    ] = None,
+    reference: Annotated[str | None, typer.Option(help="Only the one with this id of the provider's.")] = None,
+    since: Annotated[str | None, typer.Option(help='Sent at or after, e.g. "2026-01-31 08:00" or "2h" ago.')] = None,
+    until: Annotated[str | None, typer.Option(help="Sent before.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A criterion by the provider's own name; repeatable."),
+    ] = None,
+    sort: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD", help="In the order of this field; repeatable.")
+    ] = None,
+    desc: Annotated[bool, typer.Option("--desc", help="The greatest or newest first; with --sort.")] = False,
+    page: Annotated[int, typer.Option(min=1, max=1_000_000, help="Which page.")] = 1,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, max=1_000_000, help="Messages a page, as the provider offers.")
+    ] = None,
+    config: ConfigOption = None,
+    url: UrlOption = None,
+    key_file: KeyFileOption = None,
+    output: OutputOption = Form.TABLE,
+) -> None:
+    """List what the provider itself has of an account's messages, also those that were not ordered here."""
+    from bridge.cli.client import connect
+    from bridge.cli.output import document
+    from bridge.cli.times import past
+
+    if desc and not sort:
+        raise Stop(Exit.USAGE, "--desc goes with --sort", "Say by which field, e.g. --sort sent_at --desc.")
+    question = {
+        "reference": reference,
+        "to": to,
+        "sender": sender,
+        "text": text,
+        "status": status,
+        "since": past(since, "--since"),
+        "until": past(until, "--until"),
+        "where": where or None,
+        "sort": [f"{field}:desc" if desc else field for field in sort or ()] or None,
+        "page": page,
+        "limit": limit,
+    }
+    with connect(config, url, key_file, patience=_PATIENCE) as service:
+        found = service.get(f"/v1/channels/{quote(id, safe='')}/sent", **question)
+    if output is Form.JSON:
+        document(found)
+    else:
+        _show_page(found)
+
+
 def check(
     ids: IdsArgument = None,
     config: ConfigOption = None,
@@ -179,6 +235,40 @@ def hlr(
         return
     words = {True: "yes", False: "no", None: "not known"}
     pairs({"number": found["number"], "reachable": words[found["reachable"]], **found["facts"]})
+
+
+def _show_page(found: dict[str, Any]) -> None:
+    """A column of which a provider says nothing is left out."""
+    from bridge.cli.output import count, table
+
+    rows = [_row(message) for message in found["items"]]
+    columns = [name for name in (rows[0] if rows else ()) if any(row[name] not in (None, "") for row in rows)]
+    page, pages, total = found["page"], found["pages"], found["total"]
+    last = "." if pages is None else f"; the last is {pages}."
+    empty = "No message matches." if page == 1 else f"There is no page {page}{last}"
+    table(columns, ([row[name] for name in columns] for row in rows), empty=empty)
+    if rows and (page > 1 or found["next"] is not None):
+        of = "" if pages is None else f" of {pages:,}"
+        all_of_them = "" if total is None else f" ({count(total, 'message')})"
+        following = "the last" if found["next"] is None else f"next: --page {found['next']}"
+        print(f"page {page:,}{of}{all_of_them}, {following}")
+
+
+def _row(message: dict[str, Any]) -> dict[str, object]:
+    from bridge.cli.output import moment
+
+    fate, code, cost = message["fate"], message["code"], message["cost"]
+    return {
+        "REFERENCE": message["reference"],
+        "TO": message["to"],
+        "SENDER": message["sender"],
+        "SENT": moment(message["sent_at"]),
+        "STATUS": fate if code in ("", fate) else f"{fate} ({code})",
+        "PARTS": message["parts"],
+        "COST": "" if cost is None else f"{cost} {message['currency']}".strip(),
+        "NETWORK": f"{message['country']} {message['operator']}".strip(),
+        "TEXT": message["text"],
+    }
 
 
 _NONE = "No provider account is configured; see providers.md in the manual."

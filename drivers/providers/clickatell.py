@@ -39,6 +39,8 @@ from drivers.contract import (
     IncomingKind,
     Lookup,
     MaybeSent,
+    MessagePage,
+    MessageQuery,
     NotOffered,
     Quote,
     Receipt,
@@ -689,12 +691,21 @@ class ClickatellDriver:
         return Quote(cost=line.charge * parts, currency="credits", parts=parts, raw=line.rest)
 
     async def senders(self) -> list[SenderName]:
-        raise NotOffered("Clickatell's SOAP API has no list of sender names; serwersms and mobizon have one")
+        raise NotOffered(
+            "Clickatell's SOAP API only takes a sender name and lists none: the registered sender ids are in its "
+            "panel; serwersms and mobizon have a list"
+        )
 
     async def status(self, reference: str, to: str) -> StatusReport:
         line = self._good(await self._lines("getmsgcharge", {"apimsgid": reference}))
         self._notice(line.status)
         return report(line, reference=reference, to=to, sim=self._channel)
+
+    async def messages(self, query: MessageQuery) -> MessagePage:
+        raise NotOffered(
+            "Clickatell's SOAP API lists no messages. Ask for one by its reference (status), or look into its panel; "
+            "serwersms, freshmail and mobizon have a list"
+        )
 
     async def subscriber(self, number: str) -> Lookup:
         raise NotOffered("Clickatell has no subscriber lookup; smsc and serwersms have one")

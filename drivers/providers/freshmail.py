@@ -36,8 +36,11 @@ from drivers.contract import (
     Health,
     Incoming,
     LinkState,
+    ListedMessage,
     Lookup,
     MaybeSent,
+    MessagePage,
+    MessageQuery,
     NotOffered,
     Quote,
     Receipt,
@@ -56,6 +59,7 @@ from drivers.providers.http import RAW_LIMIT, Answer, Client, check_url, is_secu
 from drivers.providers.identity import attempt_id, client_id
 from drivers.providers.limits import Window
 from drivers.providers.link import Link, offer
+from drivers.providers.listing import Language, asked, facts
 from drivers.providers.outcomes import UNLISTED, Row, Then, elsewhere, error, look_up, not_expressible, rows
 from drivers.providers.parallel import ParallelEndpoint, side_by_side
 from drivers.providers.polling import longer
@@ -209,6 +213,19 @@ def list_request(start: datetime, end: datetime, page: int) -> bytes:
     return msgspec.json.encode({"startDate": start.strftime(form), "endDate": end.strftime(form), "page": page})
 
 
+LIST = Language(
+    provider="FreshMail",
+    criteria={"since": "startDate", "until": "endDate"},
+    size=f"{PAGE} messages, and this cannot be chosen",
+)
+
+
+def page_request(query: MessageQuery, zone: ZoneInfo) -> bytes:
+    """The body of a person's question to the report list. Raises `NotOffered`."""
+    dates = asked(query, LIST, lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}")
+    return msgspec.json.encode({**dates, "page": query.page})
+
+
 def _check_flags(s: Submission, o: Options) -> None:
     if s.message_class is not None:
         raise not_expressible("message_class", "FreshMail has no flash or other classes")
@@ -335,6 +352,31 @@ def read_records(content: Mapping[str, Any]) -> tuple[list[Record], bool]:
     whole = content.get("allData")
     last = len(records) < PAGE if whole is None else str(whole).lower() in ("true", "1")
     return records, last or not records
+
+
+def read_page(content: Mapping[str, Any], query: MessageQuery, *, zone: ZoneInfo) -> MessagePage:
+    held = list(_holding(content.get("data"), "send_date"))
+    _, last = read_records(content)
+    items = tuple(_listed(key, fields, zone=zone) for key, fields in held)
+    return MessagePage(items=items, page=query.page, more=not last)
+
+
+_SHOWN = ("messageId", "gsm", "status", "error", "send_date", "modification_date")
+
+
+def _listed(key: str, fields: dict[str, Any], *, zone: ZoneInfo) -> ListedMessage:
+    record = _record(key, fields)
+    told = report_of(record, sim="", zone=zone)
+    return ListedMessage(
+        reference=record.message_id,
+        to=f"+48{record.number}" if len(record.number) == 9 else told.recipient,
+        fate=told.fate or _U,
+        code=told.code,
+        detail=told.detail,
+        sent_at=told.submitted_at,
+        changed_at=told.discharged_at,
+        facts=facts(fields, _SHOWN) | ({"replies": str(len(record.replies))} if record.replies else {}),
+    )
 
 
 def report_of(record: Record, *, sim: str, zone: ZoneInfo) -> StatusReport:
@@ -569,7 +611,10 @@ class FreshmailDriver:
         raise NotOffered("FreshMail tells no price by its API; smsc does")
 
     async def senders(self) -> list[SenderName]:
-        raise NotOffered("FreshMail has no list of sender names; serwersms and mobizon have one")
+        raise NotOffered(
+            "FreshMail's API only takes a sender name and lists none: the registered signatures are in its panel; "
+            "serwersms and mobizon have a list"
+        )
 
     async def status(self, reference: str, to: str) -> StatusReport:
         """UNKNOWN with code NOT_FOUND when the list of the last `reply_days` days does not have it."""
@@ -577,6 +622,10 @@ class FreshmailDriver:
         if record is None:
             record = Record(message_id=reference, number=to.removeprefix("+"), status="NOT_FOUND", send_date="")
         return report_of(record, sim=self._channel, zone=self._zone)
+
+    async def messages(self, query: MessageQuery) -> MessagePage:
+        answer = await self._post(self._o.reports_path, page_request(query, self._zone))
+        return read_page(read_ok(answer, raw=self._raw(answer)), query, zone=self._zone)
 
     async def cancel(self, reference: str, to: str) -> bool:
         raise NotOffered("FreshMail cannot take a message back; serwersms, clickatell and mobizon can")

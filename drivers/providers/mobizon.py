@@ -37,8 +37,11 @@ from drivers.contract import (
     Found,
     Health,
     LinkState,
+    ListedMessage,
     Lookup,
     MaybeSent,
+    MessagePage,
+    MessageQuery,
     NotOffered,
     NotSent,
     Quote,
@@ -58,6 +61,7 @@ from drivers.providers.http import RAW_LIMIT, Answer, Client, check_url, is_secu
 from drivers.providers.identity import client_id
 from drivers.providers.limits import Window
 from drivers.providers.link import Link, offer
+from drivers.providers.listing import Language, asked, facts
 from drivers.providers.outcomes import UNLISTED, Row, Then, elsewhere, error, look_up, not_expressible, rows
 from drivers.providers.parallel import ParallelEndpoint, side_by_side
 from drivers.providers.polling import FINAL, FIRST_WAIT, Open, OpenMessages, poll
@@ -81,7 +85,8 @@ __all__ = [
 log = logging.getLogger("gsmbridge.provider")
 
 BATCH = 100  # ids in one question
-PAGE_SIZE = 100  # the largest of the three that the list knows
+PAGE_SIZES = (25, 50, 100)
+PAGE_SIZE = PAGE_SIZES[-1]
 CAMPAIGNS = 10  # ids in one question for prices; the older document allows no more
 KEPT = 20_000  # campaigns of messages whose price is not known yet
 
@@ -246,6 +251,48 @@ def list_form(
     return form
 
 
+# The criteria and sort fields of both documents, the older and the newer.
+_SORTED = ("id", "campaignId", "from", "to", "text", "status", "groups", "contentProviderId")
+_RANGES = ("campaignCreateTs", "campaignSentTs", "statusUpdateTs")
+LIST = Language(
+    provider="Mobizon",
+    criteria={
+        "reference": "id",
+        "to": "to",
+        "sender": "from",
+        "text": "text",
+        "status": "status",
+        "since": "startSendTsFrom",
+        "until": "startSendTsTo",
+    },
+    own=(
+        *("campaignId", "campaignIds", "campaignStatus", "groups", "contentProviderId"),
+        *(f"{name}{end}" for name in _RANGES for end in ("From", "To")),
+    ),
+    statuses=tuple(MESSAGE),
+    sort={"reference": "id", "sender": "from"} | {name: name for name in _SORTED},
+    sizes=PAGE_SIZES,
+    size="25, 50 or 100 messages",
+)
+
+
+def page_form(query: MessageQuery, o: Options) -> Form:
+    """The form of `message/list` for a person's question. Raises `NotOffered`."""
+    zone = ZoneInfo(o.zone) if o.zone else None
+    criteria = asked(query, LIST, None if zone is None else lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}")
+    if criteria.get("campaignIds", "").count(",") >= CAMPAIGNS:
+        raise NotOffered(f"where: campaignIds has more than {CAMPAIGNS}; Mobizon looks at the first ones only")
+    if "to" in criteria:
+        criteria["to"] = criteria["to"].removeprefix("+")
+    return list_form(
+        criteria=criteria,
+        page=query.page - 1,
+        page_size=query.limit or PAGE_SIZES[0],
+        sort={LIST.sort[by.field]: "DESC" if by.descending else "ASC" for by in query.sort},
+        number_info=True,
+    )
+
+
 def _check_flags(s: Submission) -> None:
     if s.kind != "text":
         raise not_expressible("kind", f"Mobizon has no {s.kind} messages")
@@ -370,13 +417,55 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_items(data: object) -> tuple[list[Item], int]:
     """Messages of a list or a page, and how many there are in all."""
-    listed, total = data, None
-    if isinstance(data, dict):
-        listed, total = data.get("items"), _count(data.get("totalItemCount"))
+    items = [_item(fields) for fields in _entries(data)]
+    total = _count(data.get("totalItemCount")) if isinstance(data, dict) else None
+    return items, len(items) if total is None else total
+
+
+def read_page(data: object, query: MessageQuery, *, zone: str, currency: str = "") -> MessagePage:
+    """Raises SubmitError when it is no page."""
+    total = _count(data.get("totalItemCount")) if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(data.get("items"), list | dict) or total is None:
+        raise MaybeSent("no page of messages in the answer", code="unreadable", cause=Cause.DOUBT)
+    pages = max(1, -(-total // (query.limit or PAGE_SIZES[0])))
+    items = tuple(_listed(fields, zone=zone, currency=currency) for fields in _entries(data))
+    return MessagePage(items=items, page=query.page, pages=pages, total=total, more=query.page < pages)
+
+
+def _entries(data: object) -> list[dict[str, Any]]:
+    listed = data.get("items") if isinstance(data, dict) else data
     if isinstance(listed, dict):
         listed = list(listed.values())
-    items = [_item(each) for each in (listed if isinstance(listed, list) else []) if isinstance(each, dict)]
-    return items, len(items) if total is None else total
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+_SHOWN = (
+    "id", "from", "to", "text", "status", "segNum", "startSendTs", "statusUpdateTs", "countryA2", "operatorName",
+)  # fmt: skip
+
+
+def _listed(fields: Mapping[str, Any], *, zone: str, currency: str) -> ListedMessage:
+    item = _item(fields)
+    report = report_of(item, sim="", zone=zone, currency=currency)
+    text = fields.get("text")
+    return ListedMessage(
+        reference=item.id,
+        to=report.recipient,
+        sender=_text(fields.get("from")),
+        text=text if isinstance(text, str) else None,
+        fate=report.fate or _U,
+        code=report.code,
+        detail=look_up(MESSAGE, item.status).meaning,
+        parts=item.segments,
+        cost=report.cost,
+        currency=report.currency,
+        sent_at=report.submitted_at,
+        changed_at=report.discharged_at,
+        country=_text(fields.get("countryA2")),
+        operator=_text(fields.get("operatorName")),
+        # Dates of an account whose zone is not known are shown as they stand.
+        facts=facts(fields, _SHOWN if zone else [name for name in _SHOWN if not name.endswith("Ts")]),
+    )
 
 
 def report_of(item: Item, *, sim: str, zone: str, currency: str = "", attempt: str | None = None) -> StatusReport:
@@ -699,6 +788,11 @@ class MobizonDriver:
 
     async def subscriber(self, number: str) -> Lookup:
         raise NotOffered("Mobizon has no number look-up; smsc and serwersms have one")
+
+    async def messages(self, query: MessageQuery) -> MessagePage:
+        answer = await self._call("message/list", page_form(query, self._o))
+        data = read_data(answer, raw=self._raw(answer))
+        return read_page(data, query, zone=self._o.zone, currency=self._currency)
 
     async def list_messages(
         self,

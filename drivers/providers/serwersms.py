@@ -38,8 +38,11 @@ from drivers.contract import (
     Health,
     Incoming,
     LinkState,
+    ListedMessage,
     Lookup,
     MaybeSent,
+    MessagePage,
+    MessageQuery,
     NotOffered,
     Quote,
     Receipt,
@@ -59,6 +62,7 @@ from drivers.providers.http import RAW_LIMIT, Client, Endpoint, check_url, is_se
 from drivers.providers.identity import attempt_id, client_id
 from drivers.providers.limits import Window
 from drivers.providers.link import Link, offer
+from drivers.providers.listing import Language, asked, facts
 from drivers.providers.outcomes import AlarmMaybeSent, Row, Then, elsewhere, error, look_up, not_expressible, rows
 from drivers.providers.parallel import side_by_side
 from drivers.providers.polling import FIRST_WAIT, Open, OpenMessages, poll
@@ -322,6 +326,30 @@ def _options(s: Submission) -> dict[str, str]:
     return s.options
 
 
+LIST = Language(
+    provider="SerwerSMS",
+    criteria={"reference": "id", "to": "phone", "status": "status", "since": "date_from", "until": "date_to"},
+    own=("unique_id", "type"),
+    statuses=("delivered", "undelivered", "sent", "unsent", "in_progress", "saved", "pending"),
+    sort={"sent_at": "order"},
+    sizes=range(1, REPORT_BATCH + 1),
+    size=f"1 to {REPORT_BATCH} messages",
+)
+
+
+def page_question(query: MessageQuery, zone: ZoneInfo) -> dict[str, object]:
+    """The fields of `messages/reports` for a person's question. Raises `NotOffered`."""
+    found: dict[str, object] = {**asked(query, LIST, lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}")}
+    for name in ("id", "unique_id"):
+        if name in found:
+            found[name] = [found[name]]
+    if query.sort:
+        found["order"] = "desc" if query.sort[0].descending else "asc"
+    if query.limit is not None:
+        found["limit"] = query.limit
+    return {**found, "page": query.page}
+
+
 # --- Answers ----------------------------------------------------------------------------------------------------------
 
 
@@ -352,11 +380,11 @@ def items(found: Mapping[str, Any]) -> list[Item]:
         value = [value] if isinstance(value, dict) else value
     if not isinstance(value, list):
         return []
-    return [
-        Item(**{n: _text(one[n]) for n in Item.__struct_fields__ if one.get(n) is not None})
-        for one in value
-        if isinstance(one, dict)
-    ]
+    return [_item(one) for one in value if isinstance(one, dict)]
+
+
+def _item(fields: Mapping[str, Any]) -> Item:
+    return Item(**{n: _text(fields[n]) for n in Item.__struct_fields__ if fields.get(n) is not None})
 
 
 def _text(value: object) -> str:
@@ -446,6 +474,43 @@ def report(item: Item, *, sim: str, zone: ZoneInfo) -> StatusReport:
         discharged_at=_date(item.delivered, zone),
         cost=_money(item.cost),
         currency="PLN" if item.cost else "",
+    )
+
+
+def read_page(found: Mapping[str, Any], query: MessageQuery, *, zone: ZoneInfo) -> MessagePage:
+    """Raises SubmitError when it is no page."""
+    if not isinstance(found.get("items"), list):
+        raise MaybeSent("no page of messages in the answer", code="unreadable", cause=Cause.DOUBT)
+    paging = found.get("paging")
+    count = _text(paging.get("count", "")) if isinstance(paging, dict) else ""
+    pages = max(1, int(count)) if re.fullmatch(r"\d{1,9}", count) else None
+    items = tuple(_listed(fields, zone=zone) for fields in _entries(found))
+    more = bool(query.limit and len(items) >= query.limit) if pages is None else query.page < pages
+    return MessagePage(items=items, page=query.page, pages=pages, more=more)
+
+
+_SHOWN = ("id", "phone", "status", "reason", "sent", "delivered", "sender", "text", "parts", "cost", "network")
+
+
+def _listed(fields: Mapping[str, Any], *, zone: ZoneInfo) -> ListedMessage:
+    item = _item(fields)
+    told = report(item, sim="", zone=zone)
+    text = fields.get("text")
+    return ListedMessage(
+        reference=item.id,
+        to=told.recipient,
+        sender=_text(fields.get("sender") or ""),
+        text=text if isinstance(text, str) else None,
+        fate=told.fate or _U,
+        code=told.code,
+        detail=told.detail,
+        parts=int(item.parts) if re.fullmatch(r"\d{1,4}", item.parts) else None,
+        cost=told.cost,
+        currency=told.currency,
+        sent_at=told.submitted_at,
+        changed_at=told.discharged_at or told.submitted_at,
+        operator=_text(fields.get("network") or ""),
+        facts=facts(fields, _SHOWN),
     )
 
 
@@ -681,6 +746,9 @@ class SerwerSmsDriver:
             "unavailable": False,
         }
         return Lookup(number=number, reachable=states.get(facts.get("status", "").lower()), facts=facts)
+
+    async def messages(self, query: MessageQuery) -> MessagePage:
+        return read_page(await self._v2("messages/reports", page_question(query, self._zone)), query, zone=self._zone)
 
     async def cancel(self, reference: str, to: str) -> bool:
         """Only scheduled ones can be deleted; of others SerwerSMS says that it has none of this id."""

@@ -37,6 +37,8 @@ from drivers.contract import (
     Incoming,
     Lookup,
     MaybeSent,
+    MessagePage,
+    MessageQuery,
     NotOffered,
     NotSent,
     Quote,
@@ -701,10 +703,20 @@ class SmscDriver:
         return await self._soap.call("get_sms_cost", call, read, answer="CostResponse")
 
     async def senders(self) -> list[SenderName]:
-        raise NotOffered("SMSC's SOAP service has no list of sender names; serwersms and mobizon have one")
+        raise NotOffered(
+            "SMSC's SOAP service only takes a sender name and lists none: the registered names, and which wait for "
+            "approval, are in its panel; serwersms and mobizon have a list"
+        )
 
     async def status(self, reference: str, to: str) -> StatusReport:
         return await self._status(reference, to)
+
+    async def messages(self, query: MessageQuery) -> MessagePage:
+        raise NotOffered(
+            "SMSC's SOAP service lists no messages; its HTTP interface does (get.php), which this driver does not use. "
+            "Ask for one by its reference (status), or look into its panel; serwersms, freshmail and mobizon "
+            "have a list"
+        )
 
     async def cancel(self, reference: str, to: str) -> bool:
         raise NotOffered("SMSC's SOAP service cannot take a message back; serwersms, clickatell and mobizon can")

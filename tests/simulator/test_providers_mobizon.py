@@ -149,6 +149,24 @@ def test_the_list_has_pages_from_0_an_order_and_criteria(rig: Rig) -> None:
     assert "countryA2" not in call(rig, "message/list", b"criteria[id]=9000001")["data"]["items"][0]
 
 
+@pytest.mark.parametrize(
+    ("form", "code", "named"),
+    [
+        ("pagination[pageSize]=30", 12, set()),
+        ("pagination[pageSize]=0", 12, set()),
+        ("pagination[currentPage]=-1", 12, set()),
+        ("pagination[currentPage]=x", 12, set()),
+        ("sort[phase]=ASC", 1, {"phase"}),
+        ("criteria[recipient]=49", 1, {"recipient"}),
+        ("criteria[campaignStatus]=2&criteria[statusUpdateTsTo]=2026-03-14 10:00:00&sort[groups]=DESC", 0, None),
+    ],
+)
+def test_a_list_asked_for_in_a_wrong_way_has_its_code(rig: Rig, form: str, code: int, named: set[str] | None) -> None:
+    answer = call(rig, "message/list", form.encode())
+    assert answer["code"] == code
+    assert named is None or set(answer["data"]) == named
+
+
 def test_campaigns_behind_the_tenth_are_left_out_without_a_word(rig: Rig) -> None:
     call(rig, "message/sendSmsMessage", b"recipient=4915100000001&text=x")
     campaign = rig.taken[0].options["campaign"]

@@ -135,6 +135,27 @@ def test_limits_are_of_a_kind(rig: Rig, kind: str, fields: dict[str, Any], code:
     assert api(rig, "messages/send_personalized", messages=PAIRS, **fields)["error"]["code"] == code
 
 
+def test_reports_are_filtered_sorted_and_paged(rig: Rig) -> None:
+    for n, word in enumerate(("delivered", "undelivered", "delivered")):
+        phone = f"+4850060070{n}"
+        rig.service.set_course(Course(final_after=1.0, word=word), number=phone)
+        assert api(rig, "messages/send_sms", phone=phone, text="x", details=True)["success"]
+        rig.clock.advance(60)
+
+    def phones(**fields: Any) -> list[str]:
+        return [item["phone"][-1] for item in api(rig, "messages/reports", **fields)["items"]]
+
+    assert phones(status="delivered") == ["0", "2"]
+    assert phones(status="undelivered", order="desc") == ["1"]
+    assert phones(phone="500600702") == phones(phone="+48500600702") == ["2"]
+    assert phones(order="desc") == ["2", "1", "0"]
+    assert phones(date_from="2026-03-14 09:51:00", date_to="2026-03-14 09:51:59") == ["1"]
+    assert (phones(limit=2), phones(limit=2, page=2), phones(limit=2, page=3)) == (["0", "1"], ["2"], [])
+    assert api(rig, "messages/reports", limit=2)["paging"] == {"page": 1, "count": 2}
+    for wrong in ({"limit": -1}, {"page": -1}, {"date_from": "yesterday"}):
+        assert api(rig, "messages/reports", **wrong)["error"]["code"] == 1006
+
+
 def test_reports_are_found_by_unique_id(rig: Rig) -> None:
     rig.service.set_course(Course(sent_after=5, final_after=10, word="undelivered", detail="message_expired"))
     sent = api(

@@ -34,6 +34,9 @@ OPERATIONS = {
 MOST_CAMPAIGNS = 10  # those behind them are left out without a word; 100 in the newer document
 MOST_IDS = 100
 PAGE_SIZES = (25, 50, 100)
+SORTED = ("id", "campaignId", "from", "to", "text", "status", "groups", "contentProviderId")  # of messages
+RANGES = ("campaignCreateTs", "campaignSentTs", "startSendTs", "statusUpdateTs")
+CRITERIA = (*SORTED, "campaignIds", "campaignStatus", *(f"{name}{end}" for name in RANGES for end in ("From", "To")))
 COUNTRIES = {"48": "PL", "49": "DE", "77": "KZ", "44": "GB"}
 MOST_TRIES = 10
 
@@ -183,6 +186,10 @@ class Mobizon(Service):
 
     def _list(self, fields: dict[str, Any]) -> Answer:
         criteria = fields.get("criteria") or {}
+        wrong = {name: "Unknown" for name in criteria if name not in CRITERIA}
+        wrong |= {name: "Cannot be sorted by" for name in fields.get("sort") or {} if name not in SORTED}
+        if wrong:
+            return self._envelope(1, wrong, message="Validation error")
         items = [self._item(m) for m in self.messages.values() if self._matches(m, criteria)]
         if not _whole(fields.get("withNumberInfo"), 0):
             for item in items:
@@ -268,27 +275,27 @@ class Mobizon(Service):
         campaigns = _listed(criteria.get("campaignIds"))
         if campaigns and item["campaignId"] not in campaigns[:MOST_CAMPAIGNS]:
             return False
-        for name in ("id", "campaignId", "from", "text", "status"):
+        for name in ("id", "campaignId", "from", "text", "status", "groups"):
             if criteria.get(name) and str(criteria[name]) != item[name]:
                 return False
         if criteria.get("to") and str(criteria["to"]).lstrip("+") not in item["to"]:
             return False
-        moments = {"campaignCreateTs": message.taken.taken_wall, "statusUpdateTs": self.changed_at(message)}
-        moments["startSendTs"] = moments["campaignSentTs"] = message.taken.taken_wall
-        for name, at in moments.items():
+        for name in RANGES:
+            at = self.changed_at(message) if name == "statusUpdateTs" else message.taken.taken_wall
             low, high = (self._moment(str(criteria.get(f"{name}{end}") or "")) for end in ("From", "To"))
             if (low is not None and at < low) or (high is not None and at > high + 0.999999):
                 return False
         return True
 
     def _page(self, items: list[dict[str, Any]], fields: dict[str, Any]) -> Answer:
-        """One page, counted from 0, in the order asked for."""
+        """One page, counted from 0, in the order asked for. What code another size has is not documented."""
         for name, direction in reversed((fields.get("sort") or {}).items()):
             items.sort(key=lambda item: _order(item.get(name)), reverse=str(direction).upper() == "DESC")
         pagination = fields.get("pagination") or {}
-        size = _whole(pagination.get("pageSize"), PAGE_SIZES[0])
-        size = size if size in PAGE_SIZES else PAGE_SIZES[0]
-        at = max(0, _whole(pagination.get("currentPage"), 0)) * size
+        size, page = _whole(pagination.get("pageSize"), PAGE_SIZES[0]), _whole(pagination.get("currentPage"), 0)
+        if size not in PAGE_SIZES or page < 0:
+            return self._envelope(12, message="A page holds 25, 50 or 100, and the first one is 0")
+        at = page * size
         return self._envelope(0, {"items": items[at : at + size], "totalItemCount": str(len(items))})
 
     def _by_campaign(self, id: str) -> Message | None:

@@ -225,9 +225,11 @@ class Serwersms(Service):
             and (low is None or message.taken.taken_wall >= low)
             and (high is None or message.taken.taken_wall <= high)
         ]
-        for name in ("status", "type", "phone"):
+        for name in ("status", "type"):
             if given.get(name):
-                found = [item for item in found if item[name].endswith(str(given[name]))]
+                found = [item for item in found if item[name] == str(given[name])]
+        if given.get("phone"):  # with its country code or without
+            found = [item for item in found if item["phone"].endswith(str(given["phone"]))]
         if str(given.get("order") or "").lower() == "desc":
             found.reverse()
         return self._page(found, given)
@@ -320,7 +322,9 @@ class Serwersms(Service):
 
     def _page(self, items: list[dict[str, Any]], given: dict[str, Any]) -> dict[str, Any]:
         size = min(int(given.get("limit") or self.knobs.page_size), self.knobs.page_size)
-        page = max(1, int(given.get("page") or 1))
+        page = int(given.get("page") or 1)
+        if size < 1 or page < 1:
+            raise Refused(1006, "Invalid page")
         count = max(1, -(-len(items) // size))
         return {"paging": {"page": page, "count": count}, "items": items[(page - 1) * size : page * size]}
 
