@@ -27,6 +27,8 @@ from drivers.contract import (
     LinkChange,
     LinkState,
     MaybeSent,
+    MessagePage,
+    MessageQuery,
     NotOffered,
     NotSent,
     Receipt,
@@ -379,13 +381,15 @@ OFFERED: dict[str, set[str]] = {
     "status": set(NAMES),
     "subscriber": {"serwersms", "smsc"},
     "cancel": {"serwersms", "clickatell", "mobizon"},
+    "messages": {"serwersms", "freshmail", "mobizon"},
 }
 ROWS = {  # how the manual calls them
     "balance": "| balance |",
     "quote": "| price beforehand",
-    "senders": "| sender names |",
+    "senders": "| sender names",
     "subscriber": "| number look-up",
     "cancel": "| taking back",
+    "messages": "| its own list of messages",
 }
 
 
@@ -403,6 +407,7 @@ def test_a_question_is_answered_or_refused_with_who_answers_it(name: str, questi
                 "status": lambda: account.status(reference, text(1).to),
                 "subscriber": lambda: account.subscriber(NUMBER),
                 "cancel": lambda: account.cancel(reference, text(1).to),
+                "messages": lambda: account.messages(MessageQuery()),
             }
             if name in OFFERED[question]:
                 answer = await asking[question]()
@@ -417,6 +422,34 @@ def test_a_question_is_answered_or_refused_with_who_answers_it(name: str, questi
             assert others <= OFFERED[question]
 
     play(name, story, **({"hlr_waits": (0.01,)} if name == "smsc" else {}))
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - OFFERED["senders"]))
+def test_who_lists_no_sender_names_says_where_they_are(name: str) -> None:
+    async def story(sim: ProviderSimulation, clock: Shifted, driver: Driver) -> None:
+        with pytest.raises(NotOffered, match=r"lists none.*panel"):
+            await cast(Account, driver).senders()
+
+    play(name, story)
+
+
+@pytest.mark.parametrize("name", sorted(OFFERED["messages"]))
+def test_its_own_list_has_what_was_sent_and_knows_its_fate(name: str) -> None:
+    async def story(sim: ProviderSimulation, clock: Shifted, driver: Driver) -> None:
+        account = cast(Account, driver)
+        sim.set_course(name, Course(final_after=0.0))
+        async with running(driver):
+            assert await account.messages(MessageQuery()) == MessagePage(
+                items=(), page=1, pages=None if name == "freshmail" else 1, total=0 if name == "mobizon" else None
+            )
+            sent = [(await driver.submit(text(n))).reference for n in range(3)]
+            page = await account.messages(MessageQuery())
+        assert [m.reference for m in page.items] == sent
+        assert [m.to for m in page.items] == [text(n).to for n in range(3)]
+        assert {m.fate for m in page.items} == {ReportFate.DELIVERED}
+        assert not page.more
+
+    play(name, story)
 
 
 def test_the_manual_says_who_answers_which_question() -> None:
