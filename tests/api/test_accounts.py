@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import msgspec
 import pytest
 
@@ -91,6 +92,49 @@ def test_a_quote_a_subscriber_and_a_status() -> None:
     with_accounts(test, "smsc")
 
 
+def test_the_providers_own_list() -> None:
+    async def test(s: Service, simulation: ProviderSimulation) -> None:
+        service = simulation.mobizon
+        for n in range(30):
+            form = {"recipient": f"491510000{n:04}", "text": f"Pump {n}", "from": "PLANT"}
+            path = f"{simulation.url('mobizon')}/service/message/sendSmsMessage?apiKey={service.account.key}"
+            async with httpx.AsyncClient(trust_env=False) as http:
+                assert (await http.post(path, data=form)).json()["code"] == 0
+        answer = await s.admin.get("/v1/channels/mobizon/sent", params={"sort": "reference:desc", "sender": "PLANT"})
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        assert (page["page"], page["pages"], page["total"], page["next"], len(page["items"])) == (1, 2, 30, 2, 25)
+        newest = page["items"][0]
+        assert newest["sent_at"].endswith("Z")
+        assert newest | {"facts": 0, "sent_at": 0, "changed_at": 0, "fate": 0, "code": 0, "reference": 0} == {
+            "reference": 0, "to": "+4915100000029", "sender": "PLANT", "text": "Pump 29", "fate": 0, "code": 0,
+            "detail": "", "parts": 1, "cost": "0.0500", "currency": "", "sent_at": 0, "changed_at": 0,
+            "country": "DE", "operator": "Example Mobile", "facts": 0,
+        }  # fmt: skip
+        more = await s.admin.get("/v1/channels/mobizon/sent?page=2&limit=25&since=2020-01-01T00:00:00Z&sort=to,id:asc")
+        assert (more.json()["page"], more.json()["next"], len(more.json()["items"])) == (2, None, 5)
+        params = {"where": ["to=510000007", "campaignId=7000008"], "to": "+4915100000007"}
+        twice = await s.admin.get("/v1/channels/mobizon/sent", params=params)
+        assert (twice.status_code, twice.json()["code"]) == (409, "not_offered")
+        assert "to is asked for twice" in twice.json()["detail"]
+        one = await s.admin.get("/v1/channels/mobizon/sent", params={"where": ["to=15100000007", "campaignId=7000008"]})
+        assert [item["text"] for item in one.json()["items"]] == ["Pump 7"]
+        assert (await s.client.get("/v1/channels/mobizon/sent")).status_code == 403
+
+    with_accounts(test, "mobizon", zone="Europe/Berlin")
+
+
+def test_a_list_that_there_is_not_names_the_reason_and_the_way() -> None:
+    async def test(s: Service, simulation: ProviderSimulation) -> None:
+        answer = await s.admin.get("/v1/channels/smsc/sent")
+        assert (answer.status_code, answer.json()["code"]) == (409, "not_offered")
+        assert "get.php" in answer.json()["detail"]
+        assert "panel" in (await s.admin.get("/v1/channels/smsc/senders")).json()["detail"]
+        assert simulation.requests("smsc") == []
+
+    with_accounts(test, "smsc")
+
+
 def test_what_an_account_does_not_offer_names_who_does() -> None:
     async def test(s: Service, simulation: ProviderSimulation) -> None:
         for path in ("balance", "senders", "subscriber?number=%2B48600700800"):
@@ -131,6 +175,19 @@ BAD: list[tuple[str, str, dict[str, Any] | None, int, str]] = [
     ("GET", "mobizon/subscriber", None, 400, "bad_parameter"),
     ("GET", "mobizon/subscriber?number=abc", None, 400, "bad_parameter"),
     ("GET", "mobizon/status?reference=", None, 400, "bad_parameter"),
+    ("GET", "one/sent", None, 409, "not_offered"),
+    ("GET", "mobizon/sent?page=0", None, 400, "bad_parameter"),
+    ("GET", "mobizon/sent?limit=x", None, 400, "bad_parameter"),
+    ("GET", "mobizon/sent?since=yesterday", None, 400, "bad_parameter"),
+    ("GET", "mobizon/sent?to=abc", None, 400, "bad_parameter"),
+    ("GET", "mobizon/sent?sort=", None, 400, "bad_parameter"),
+    ("GET", "mobizon/sent?sort=id:up", None, 400, "bad_parameter"),
+    ("GET", "mobizon/sent?where=id", None, 400, "bad_parameter"),
+    ("GET", "mobizon/sent?where==7", None, 400, "bad_parameter"),
+    ("GET", "mobizon/sent?where=id=7&where=id=8", None, 400, "bad_parameter"),
+    ("GET", "mobizon/sent?where=id=7%00", None, 400, "bad_parameter"),
+    ("GET", "mobizon/sent?limit=30", None, 409, "not_offered"),
+    ("GET", "mobizon/sent?since=2026-01-01T00:00:00Z", None, 409, "not_offered"),
     ("POST", "mobizon/quote", {"to": "abc", "text": "x"}, 422, "number_not_possible"),
     ("POST", "mobizon/quote", {"to": TO}, 422, "content_not_possible"),
     ("POST", "mobizon/quote", {"to": TO, "text": "x", "kind": "fax"}, 400, "wrong_value"),

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 import bridge
-from bridge.api.accounts import BalanceOut, LookupOut, QuoteOut, SenderOut, StatusOut
+from bridge.api.accounts import BalanceOut, ListedOut, LookupOut, QuoteOut, SenderOut, SentOut, StatusOut
 from bridge.api.channels import Channels
 from bridge.api.orders import BatchIn, OrderIn
 from bridge.api.problems import CATALOGUE, Problem
@@ -25,7 +25,7 @@ from .support import Service, run
 
 SHOWN = [
     *(MessageDetail, InboundOut, ChannelOut, ModemOut, KeyCreated, BatchIn, Problem, ReportOut),
-    *(BalanceOut, QuoteOut, SenderOut, StatusOut, LookupOut, RouteOut, WayOut),
+    *(BalanceOut, QuoteOut, SenderOut, StatusOut, SentOut, ListedOut, LookupOut, RouteOut, WayOut),
     *(ScheduleIn, ScheduleOut, OccurrenceOut, UssdIn, UssdOut, LeftOut, ArrivalsOut),
 ]
 MANUAL = (Path(bridge.__file__).parent / "manual" / "api.md").read_text(encoding="utf-8")

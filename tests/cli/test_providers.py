@@ -94,6 +94,74 @@ def test_senders_and_a_provider_that_has_none(service: Service) -> None:
     assert "smsc" in refused.err
 
 
+def sent(service: Service, name: str, count: int) -> None:
+    """So many messages that the account of a provider sent, ordered by another program."""
+    account, url = service.simulation.account(name), service.simulation.url(name)
+    for n in range(count):
+        if name == "mobizon":
+            form = {"recipient": f"491510000{n:04}", "text": f"Pump {n}\x1b[2J", "from": "PLANT"}
+            path = f"{url}/service/message/sendSmsMessage?apiKey={account.key}"
+            assert httpx.post(path, data=form, trust_env=False).json()["code"] == 0
+        else:
+            order = {"gsm": f"+48600700{n:03}", "text": f"Pump {n}", "messageId": f"m-{n}"}
+            login = {"authorization": f"Bearer {account.token}"}
+            assert httpx.post(f"{url}/rest/sms", json=order, headers=login, trust_env=False).status_code == 200
+
+
+def test_the_providers_own_messages_page_by_page(service: Service) -> None:
+    service.provide("mobizon", zone="Europe/Berlin")
+    empty = service.command("provider", "messages", "mobizon")
+    assert (empty.exit, empty.out, empty.err) == (Exit.OK, "", "No message matches.\n")
+    sent(service, "mobizon", 26)
+    told = service.command("provider", "messages", "mobizon", "--sort", "to", "--desc")
+    assert told.exit == Exit.OK, told.err
+    lines = told.out.splitlines()
+    heads = ["REFERENCE", "TO", "SENDER", "SENT", "STATUS", "PARTS", "COST", "NETWORK", "TEXT"]
+    assert [head for head in lines[0].split() if head != "SENT"] == [head for head in heads if head != "SENT"]
+    for word in ("9000026", "+4915100000025", "PLANT", "0.0500 EUR", "DE Example Mobile", "Pump 25\\x1b[2J"):
+        assert word in lines[1]
+    assert lines[-1] == "page 1 of 2 (26 messages), next: --page 2"
+    last = service.command("provider", "messages", "mobizon", "--page", "2", "--since", "1d").out.splitlines()
+    assert (len(last), last[-1]) == (3, "page 2 of 2 (26 messages), the last")
+    beyond = service.command("provider", "messages", "mobizon", "--page", "7")
+    assert beyond.err == "There is no page 7; the last is 2.\n"
+    found = service.command(
+        "provider", "messages", "mobizon", "--to", "+4915100000007", "--sender", "PLANT", "--where",
+        "campaignIds=7000008", "--reference", "9000008", "--limit", "50", "-o", "json",
+    ).json  # fmt: skip
+    assert (found["total"], found["next"]) == (1, None)
+    assert found["items"][0]["text"] == "Pump 7\x1b[2J"
+
+
+def test_a_list_shows_the_columns_that_its_provider_fills(service: Service) -> None:
+    service.provide("freshmail")
+    sent(service, "freshmail", 2)
+    lines = service.command("provider", "messages", "freshmail").out.splitlines()
+    assert lines[0].split() == ["REFERENCE", "TO", "SENT", "STATUS"]
+    assert [line.split()[:2] for line in lines[1:]] == [["m-0", "+48600700000"], ["m-1", "+48600700001"]]
+
+
+@pytest.mark.parametrize(
+    ("provider", "arguments", "exit", "says"),
+    [
+        ("mobizon", ("--limit", "30"), Exit.DATA, "25, 50 or 100"),
+        ("mobizon", ("--where", "colour=red"), Exit.DATA, "campaignIds"),
+        ("mobizon", ("--where", "colour"), Exit.DATA, "NAME=VALUE"),
+        ("mobizon", ("--desc",), Exit.USAGE, "--sort"),
+        ("mobizon", ("--since", "yesterday"), Exit.USAGE, "--since"),
+        ("freshmail", ("--status", "SENT"), Exit.DATA, "since, until"),
+        ("clickatell", (), Exit.DATA, "panel"),
+    ],
+)
+def test_a_list_that_cannot_be_asked_for_says_why(
+    service: Service, provider: str, arguments: tuple[str, ...], exit: Exit, says: str
+) -> None:
+    service.provide(provider)
+    refused = service.command("provider", "messages", provider, *arguments)
+    assert (refused.exit, refused.out) == (exit, "")
+    assert says in refused.err
+
+
 def test_route_test_shows_where_and_why(service: Service) -> None:
     told = service.command("route", "test", PHONE)
     assert told.exit == Exit.OK

@@ -29,6 +29,7 @@ from drivers.contract import (
     SubmitError,
 )
 from drivers.providers import freshmail, mobizon, serwersms
+from drivers.providers.listing import Language
 from drivers.simulator.providers import Course, Fault, FaultKind, ProviderSimulation
 from tests.drivers.providers.rest_support import running, submission
 from tests.flows.gateway import account_at
@@ -398,3 +399,12 @@ def test_a_list_that_does_not_come_is_an_error_and_not_empty(name: str, fault: F
             await account.messages(query())
 
     play(name, story)
+
+
+@pytest.mark.parametrize("language", [mobizon.LIST, serwersms.LIST, freshmail.LIST], ids=lambda known: known.provider)
+def test_the_manual_names_what_each_list_knows(language: Language) -> None:
+    text = Path("bridge/manual/providers.md").read_text().partition("## What a provider itself has")[2]
+    section = text.partition("\n## ")[0]
+    words = {*language.own, *language.statuses, *language.sort} - {"id", "from"}  # ours are named: reference, sender
+    missing = {word.removesuffix("From").removesuffix("To") for word in words if f"`{word}`" not in section}
+    assert all(f"`{word}`" in section for word in missing)
