@@ -54,6 +54,7 @@ ADMIN = {
     ("POST", "/v1/keys"),
     ("POST", "/v1/keys/{id}/revoke"),
     ("GET", "/v1/channels/{id}/status"),
+    ("GET", "/v1/channels/{id}/sent"),
     ("POST", "/v1/channels/{id}/ussd"),
     ("DELETE", "/v1/channels/{id}/ussd"),
     ("POST", "/v1/opt-outs/{id}/remove"),
