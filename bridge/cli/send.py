@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Until", "send"]
 
+_NUMBER = re.compile(r"\+?[0-9][0-9 ()./-]{2,}")
 _CHUNK = 10_000  # messages in one request, the service's default limit
 
 
@@ -31,7 +32,13 @@ class Until(StrEnum):
 
 
 def send(
-    text: Annotated[str | None, typer.Argument(help='The text. "-" or nothing: from standard input.')] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NUMBER] TEXT",
+            help='The text. "-" or nothing: from standard input. One recipient may stand before it.',
+        ),
+    ] = None,
     to: Annotated[list[str] | None, typer.Option("--to", "-t", metavar="NUMBER", help="Recipient; repeatable.")] = None,
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Recipients from a CSV file: to[,text].")
@@ -111,9 +118,10 @@ def send(
     from bridge.cli.recipients import Recipient, from_csv, text_from
     from bridge.cli.times import seconds, sending
 
+    to, text = _addressed(words or [], to or [], csv)
     if csv is not None and str(csv) == "-" and text == "-":
         raise Stop(Exit.USAGE, "standard input cannot be both the text and the CSV file")
-    recipients = [Recipient(to=number, source=f"--to {number}") for number in to or []]
+    recipients = [Recipient(to=number, source=f"--to {number}") for number in to]
     if csv is not None:
         recipients += from_csv(csv)
     needed = any(r.text is None for r in recipients) or not recipients
@@ -158,6 +166,19 @@ def send(
             _one(service, order, once or secrets.token_hex(16), wait, patience, output)
         else:
             _many(service, recipients, body, shared | pace, once or secrets.token_hex(16), wait, patience, output)
+
+
+def _addressed(words: list[str], to: list[str], csv: Path | None) -> tuple[list[str], str | None]:
+    """Recipients and text. One recipient may stand before the text without its option."""
+    if len(words) == 2 and not to and csv is None and _NUMBER.fullmatch(words[0]):
+        return [words[0]], words[1]
+    if len(words) > 1:
+        raise Stop(
+            Exit.USAGE,
+            f"one text is sent, and here are {len(words)} words that belong to no option, the second {words[1]!r}",
+            'Put the text in quotes: gsmbridge send --to NUMBER "the text".',
+        )
+    return to, words[0] if words else None
 
 
 def _preview(

@@ -20,6 +20,19 @@ def test_a_text_from_the_argument(service: Service) -> None:
     assert (stored["to"], stored["text"]) == (PHONE, "Hello")
 
 
+def test_one_recipient_may_stand_before_the_text(service: Service) -> None:
+    message = service.command("send", "600 700 800", "Hello", "-o", "json").json
+    assert (message["to"], message["text"]) == (PHONE, "Hello")
+
+
+@pytest.mark.parametrize("words", [("Hello", "world"), (PHONE, "Hello", "world"), (PHONE, "Hello", "--to", PHONE)])
+def test_words_without_quotes_are_not_guessed_at(service: Service, words: tuple[str, ...]) -> None:
+    refused = service.command("send", *words, "--channel", "gsm1")
+    assert (refused.exit, refused.out) == (Exit.USAGE, "")
+    assert 'Put the text in quotes: gsmbridge send --to NUMBER "the text".' in refused.err
+    assert service.command("ls", "-o", "json").json["messages"] == []
+
+
 def test_a_text_from_standard_input_without_the_line_feed_of_echo(service: Service) -> None:
     message = service.command("send", "--to", PHONE, "-o", "json", stdin="Zażółć\n".encode()).json
     assert message["text"] == "Zażółć"
