@@ -177,6 +177,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     asked_at: Instant | None = None  # when it was wanted, where hours moved it to `due_at` from the start
     reply_token: str | None = None  # a word by which an answer names this message
     category: Category = Category.GENERAL
+    withdrawn: bool = False  # its provider was asked to take it back: it goes no other way any more
 
 
 def route_queue(message: Message) -> str:

@@ -41,7 +41,7 @@ def parts(
         channel = app.channels.get(id)
         return channel.driver if channel is not None and isinstance(channel.driver, Ussd) else None
 
-    take_back = TakeBack(app.store, now, app.telemetry, account=account, withdrawn=dispatch.withdrawn)
+    take_back = TakeBack(app.store, now, app.telemetry, account=account)
     secrets_of = {p.id: p.callback_secret for p in app.settings.providers}
 
     async def called(id: str, secret: str, call: Call) -> Reply:

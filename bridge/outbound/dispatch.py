@@ -90,7 +90,6 @@ class Dispatch:
         self._now = now
         self._telemetry = telemetry
         self.gate = Gate()  # who may not be written to any more
-        self.withdrawn: set[int] = set()  # messages that a provider is asked to give back: no other way for them
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self.pulse = Pulse(self.wake)
@@ -101,7 +100,7 @@ class Dispatch:
 
     def others(self, channel: str, message: Message) -> frozenset[str]:
         """The channels beside this one that could send the message now."""
-        if message.id in self.withdrawn:
+        if message.withdrawn:
             return frozenset()
         choice = self._choose(self._facts(message), self._channel_facts(self._shut_for(message)))
         return frozenset(c.channel for c in choice.candidates) - {channel}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableSet, Sequence
+from collections.abc import Callable, Sequence
 
 from bridge.model import Attempt, Instant, Message, Status, show_id
 from bridge.outbound.intake import NotCancellable
@@ -17,8 +17,10 @@ TAKEN_BACK = "taken_back"
 
 
 class TakeBack:
-    """`account`: a channel's account at its provider, None for a modem. `withdrawn`: messages that may go no other way
-    from now on, so that a report of their deletion is not taken for a failure that another channel mends."""
+    """`account`: a channel's account at its provider, None for a modem.
+
+    The message is marked as withdrawn before its provider is asked: the report of its deletion is no failure that
+    another channel mends, also when the answer is lost and we are started anew before it comes."""
 
     def __init__(
         self,
@@ -27,13 +29,11 @@ class TakeBack:
         telemetry: Telemetry,
         *,
         account: Callable[[str], Account | None],
-        withdrawn: MutableSet[int],
     ) -> None:
         self._store = store
         self._now = now
         self._telemetry = telemetry
         self._account = account
-        self._withdrawn = withdrawn
 
     async def ask(self, message: Message) -> Message:
         """The message, cancelled. Raises `NotCancellable`, with what the provider said."""
@@ -43,14 +43,14 @@ class TakeBack:
         account = self._account(attempt.channel)
         if account is None:
             raise NotCancellable(message)
-        self._withdrawn.add(message.id)
+        await self._store.write(lambda changes: changes.withdraw(message.id))
         try:
             in_time = await account.cancel(attempt.reference, message.to)
         except NotOffered as error:
-            self._withdrawn.discard(message.id)
+            await self._stays(message)
             raise NotCancellable(message, f"{attempt.channel} has it already: {error}") from None
         except (NotSent, Refused) as error:
-            self._withdrawn.discard(message.id)
+            await self._stays(message)
             detail = f"{attempt.channel} has it, and could not be asked to take it back: {error.detail}"
             raise NotCancellable(message, detail) from None
         except SubmitError as error:
@@ -60,7 +60,7 @@ class TakeBack:
                 f"{attempt.channel} has it and did not say whether it could take it back: {error.detail}; ask again",
             ) from None
         if not in_time:
-            self._withdrawn.discard(message.id)
+            await self._stays(message)
             raise NotCancellable(message, f"{attempt.channel} says that it is too late: the message is on its way")
         reason = f"cancelled by the client; {attempt.channel} had not sent it yet and has deleted it"
         now, channel = self._now(), attempt.channel
@@ -71,11 +71,13 @@ class TakeBack:
             return changes.message(message.id) if moved else None
 
         cancelled = await self._store.write(work)
-        self._withdrawn.discard(message.id)
         if cancelled is None:
             raise NotCancellable(message, "its report came first; look at it again")
         self._telemetry.message("taken_back", message=show_id("msg", message.id), channel=channel)
         return cancelled
+
+    async def _stays(self, message: Message) -> None:
+        await self._store.write(lambda changes: changes.withdraw(message.id, withdrawn=False))
 
 
 def _carried(attempts: Sequence[Attempt]) -> Attempt | None:

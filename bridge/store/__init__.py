@@ -391,6 +391,9 @@ class Changes(View, Protocol):
     def charge(self, message: int, cost: str, currency: str) -> None:
         """What a provider says that the message costs."""
 
+    def withdraw(self, message: int, *, withdrawn: bool = True) -> None:
+        """Its provider is asked to take it back; False: it is not, after all."""
+
     def add_report(self, report: Report) -> None: ...
     def assign_report(self, report: int, attempt: int) -> None: ...
 

@@ -364,6 +364,9 @@ class SqlChanges(AffinityChanges, UsageChanges, OutboxChanges, ScheduleChanges, 
     def charge(self, message: int, cost: str, currency: str) -> None:
         self._run(MESSAGES["charge"], {"id": message, "cost": cost, "currency": currency})
 
+    def withdraw(self, message: int, *, withdrawn: bool = True) -> None:
+        self._run(MESSAGES["withdraw"], {"id": message, "withdrawn": int(withdrawn)})
+
     def add_report(self, report: Report) -> None:
         self._run(ATTEMPTS["add_report"], REPORT.encode(report))
 

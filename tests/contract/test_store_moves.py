@@ -55,6 +55,17 @@ def test_a_move_changes_what_is_given_and_keeps_the_rest(place: Place) -> None:
     place.do(story)
 
 
+def test_withdrawn_is_kept_until_it_is_taken_back_and_changes_nothing_else(place: Place) -> None:
+    def story(c: Changes) -> None:
+        order = put(c, Status.SENT)
+        c.withdraw(order.id)
+        assert c.message(order.id) == changed(order, withdrawn=True)
+        c.withdraw(order.id, withdrawn=False)
+        assert c.message(order.id) == order
+
+    place.do(story)
+
+
 @pytest.mark.parametrize("new", sorted(WAITING))
 def test_nothing_waits_in_no_queue(place: Place, new: Status) -> None:
     """Nobody would ever look for it there."""

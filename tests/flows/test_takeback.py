@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from drivers.simulator.providers import Course, Fault, FaultKind
+from drivers.simulator.providers import Course, Fault, FaultKind, ProviderSimulation
 from tests.flows.gateway import Gateway, gateway
 
 ALICE = "+48600700800"
@@ -89,6 +89,28 @@ def test_a_lost_answer_is_told_and_the_text_goes_no_other_way(tmp_path: Path) ->
         assert len(message["attempts"]) == 1
 
     play(tmp_path, "clickatell", HELD, story)
+
+
+def test_a_lost_answer_is_remembered_over_a_restart(tmp_path: Path) -> None:
+    """Its report comes to a service that has not asked for the deletion itself."""
+
+    async def flow() -> None:
+        later: dict[str, Any] = {"provider_options": {"poll_after": 60}}  # no report comes before the restart
+        async with ProviderSimulation(("clickatell",)) as clouds:
+            clouds.set_course("clickatell", HELD)
+            async with gateway(
+                tmp_path, providers=("clickatell",), clouds=clouds, route="cloud-first", **later
+            ) as gate:
+                id = await gate.send(ALICE)
+                await gate.status(id, "sent")
+                clouds.set_faults("clickatell", Fault(kind=FaultKind.CLOSE, on="cancel", accepted=True))
+                assert (await cancel(gate, id))[0] == 409
+            async with gateway(tmp_path, providers=("clickatell",), clouds=clouds, route="cloud-first") as gate:
+                message = await gate.status(id, "undelivered")
+                assert (message["code"], len(message["attempts"])) == ("006", 1)
+                assert gate.texts() == []
+
+    asyncio.run(flow())
 
 
 def test_a_provider_that_cannot_be_reached_is_named_and_the_message_stays(tmp_path: Path) -> None:

@@ -109,3 +109,6 @@ RETURNING reference;
 
 -- name: charge
 UPDATE messages SET cost = :cost, currency = :currency WHERE id = :id;
+
+-- name: withdraw
+UPDATE messages SET withdrawn = :withdrawn WHERE id = :id;
