@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from bridge.endpoints import Endpoint, EndpointKind
+from drivers.contract import LinkChange, LinkState
 from drivers.simulator.providers import CAPTIVE_PORTAL, Course, Fault, FaultKind, ProviderSimulation
 from tests.flows.gateway import Gateway, gateway
 
@@ -160,3 +161,21 @@ def test_a_pause_and_its_end_are_told_to_whoever_listens(tmp_path: Path) -> None
         assert told == [("channel.down", "paused", "network_failing"), ("channel.up", "up", None)]
 
     fast(flow())
+
+
+def test_a_link_that_was_repaired_ends_a_pause_for_the_networks_sake(tmp_path: Path) -> None:
+    async def flow() -> None:
+        async with gateway(tmp_path, modems=0, providers=("mobizon",)) as gate:
+            channel = gate.app.channels["mobizon"]
+            gate.clouds.set_faults("mobizon", Fault(kind=FaultKind.STATUS, status=429, times=3))
+            for n in range(4):
+                await gate.send(f"+48600700{n:03}", report=False)
+            await gate.event("channel_paused", channel="mobizon")
+            assert channel.room == 0
+            assert channel.out_since is not None
+            await channel.accept(LinkChange(state=LinkState.DOWN, code="repairing"))
+            await channel.accept(LinkChange(state=LinkState.UP, code="up"))
+            await gate.event("channel_resumed", channel="mobizon")
+            assert channel.out_since is None
+
+    asyncio.run(flow())
