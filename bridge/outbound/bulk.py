@@ -121,7 +121,7 @@ class BulkChannel(Channel):
             self._count(error)
             if error is None or id(error) not in weighed:
                 weighed.add(id(error))
-                self._weigh(one.job.message, error)
+                self._breaker.weigh(one.job.message.to, error)
 
     async def _settle_all(self, armed: Sequence[Armed], outcomes: Sequence[Outcome]) -> list[Armed]:
         """Record how each submission of a call ended and arm the next call, in one transaction."""

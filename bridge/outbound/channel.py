@@ -21,11 +21,11 @@ from bridge.events import EventType
 from bridge.latency import ChannelLatencies
 from bridge.model import Attempt, ChannelSnapshot, Ids, Instant, Message, Quota, Status, route_queue
 from bridge.outbound import reports, settle
+from bridge.outbound.breaker import Breaker
 from bridge.outbound.holds import Holds
 from bridge.outbound.job import WHOLE, Job, job_for, submission
 from bridge.outbound.meter import QUOTA_USED, Meter
 from bridge.outbound.telling import Teller
-from bridge.policy import fitness
 from bridge.policy.correlation import recipient_key
 from bridge.pulse import Pulse
 from bridge.store import Changes, Store, StoreFull, View
@@ -58,7 +58,6 @@ log = logging.getLogger("gsmbridge.channel")
 T = TypeVar("T")
 
 SHALLOW, DEEP = 2, 32  # messages claimed ahead: enough for a second, so that an urgent one waits no longer
-LINK_REST = 1.0  # seconds before a channel whose link failed is tried again
 FULL_DISK_WAIT = 1.0
 REPAIRING = "repairing"  # the code of a link that its driver has taken down to repair it
 
@@ -98,9 +97,7 @@ class Channel:
         self.sim = id  # until the driver says which SIM it is
         self.state = LinkState.DOWN
         self._link_code = "starting"
-        self._pause_code = ""
         self.since = bridge.now()
-        self.paused_until: Instant | None = None
         self.backlog: deque[Job] = deque()
         self.busy = False
         self.draining = False
@@ -111,12 +108,8 @@ class Channel:
         self.pulse = Pulse(self._work.set)
         self._idle = asyncio.Event()
         self._idle.set()
-        self._resting: asyncio.TimerHandle | None = None
         self._unfit_since: Instant | None = self.since
-        self._pauses = 0
-        self._probing = False  # it was paused, and nothing was accepted since
-        self._untold: list[tuple[EventType, msgspec.Struct]] = []  # of pauses, for listeners
-        self._results: deque[fitness.Result] = deque(maxlen=fitness.KEPT)
+        self._breaker = Breaker(bridge.now, bridge.rng, self._tell, began=self._note_fitness, ended=self._rested)
         self._pace = 1.0  # seconds a submission takes, smoothed
         self._ahead = SHALLOW  # messages claimed ahead at least
         self.meter = bridge.meters.get(id)  # None: no limits
@@ -130,20 +123,14 @@ class Channel:
     @property
     def fit(self) -> bool:
         """It can send now."""
-        if (
-            self.state is not LinkState.UP
-            or self.paused_until is not None
-            or self._resting is not None
-            or self.draining
-            or self.halted
-        ):
+        if self.state is not LinkState.UP or self._breaker.resting or self.draining or self.halted:
             return False
         return self.meter is None or self.meter.full is None
 
     @property
     def code(self) -> str:
         """A stable word for its state: why it is paused while it is, else the link's."""
-        return self._link_code if self.paused_until is None else self._pause_code
+        return self._link_code if self._breaker.paused_until is None else self._breaker.code
 
     @property
     def out_since(self) -> Instant | None:
@@ -155,7 +142,7 @@ class Channel:
         """How many more messages to assign. After a pause one message goes as a probe."""
         if not self.fit:
             return 0
-        depth = 1 if self._probing else max(self._ahead, min(DEEP, int(1 / self._pace)))
+        depth = 1 if self._breaker.probing else max(self._ahead, min(DEEP, int(1 / self._pace)))
         if self.meter is not None:
             depth = min(depth, self.meter.room)
         return max(0, depth - len(self.backlog))
@@ -186,8 +173,8 @@ class Channel:
             since=self.since,
             busy=self.busy,
             backlog=len(self.backlog),
-            paused_until=self.paused_until,
-            probing=self._probing,
+            paused_until=self._breaker.paused_until,
+            probing=self._breaker.probing,
             quota=() if self.meter is None else await self._bridge.store.read(self._quota),
             accepted=self._counts["accepted"],
             refused=self._counts["refused"],
@@ -379,7 +366,7 @@ class Channel:
         """Record how a submission ended and arm what comes next, in one transaction."""
         job, attempt, message = armed.job, armed.attempt, armed.job.message
         self._count(error)
-        self._weigh(message, error)
+        self._breaker.weigh(message.to, error)
         now = self._bridge.now()
         more_parts = receipt is not None and len(job.left) > 1
         if more_parts:
@@ -453,8 +440,6 @@ class Channel:
         half_sent = bool(job.parts) and len(job.left) < m.parts and m.channel is None
         return m.channel or (self.id if half_sent else route_queue(m))
 
-    # --- Fitness ------------------------------------------------------------------------------------------------------
-
     def _count(self, error: SubmitError | None) -> None:
         if error is None:
             self._counts["accepted"] += 1
@@ -463,57 +448,15 @@ class Channel:
         else:
             self._counts["refused"] += 1
 
-    def _weigh(self, message: Message, error: SubmitError | None) -> None:
-        """What the end of a submission says of the channel."""
-        if error is None:
-            self._pauses = 0
-            if self._probing:
-                self._probing = False
-                self._untold.append(self._tell.resumed())
-        elif error.cause is Cause.LINK and not isinstance(error, MaybeSent):
-            self._rest(LINK_REST)
-            return
-        self._results.append(
-            fitness.Result(
-                destination=message.to,
-                cause=None if error is None else error.cause,
-                code="" if error is None else error.code,
-                unusable=isinstance(error, NotSent) and error.channel_unusable,
-            )
-        )
-        pause = fitness.judge(self._results, self._pauses, probing=self._probing)
-        if pause is not None:
-            pause = fitness.jittered(pause, self._bridge.rng)
-            self._probing = True
-            self._pauses += pause.code != fitness.NETWORK_FAILING  # the SIM is not to blame for it
-            self._results.clear()
-            self.paused_until = self._bridge.now() + pause.milliseconds
-            self._pause_code = pause.code
-            self._rest(pause.milliseconds / 1000)
-            self._untold.append(self._tell.paused(pause))
+    # --- Fitness ------------------------------------------------------------------------------------------------------
 
     async def _after_weighing(self) -> None:
-        if self._untold:
-            told, self._untold = self._untold, []
-            await self._emit(told)
+        if self._breaker.untold:
+            await self._emit(self._breaker.take_untold())
         if not self.fit:
             await self._return_backlog()
 
-    def _rest(self, seconds: float) -> None:
-        """The longest rest counts: one message of a call may pause the channel, and the next find the link down."""
-        loop = asyncio.get_running_loop()
-        if self._resting is not None:
-            if self._resting.when() >= loop.time() + seconds:
-                return
-            self._resting.cancel()
-        self._resting = loop.call_later(seconds, self._rested)
-        self._note_fitness()
-
     def _rested(self) -> None:
-        self._resting = None
-        if self.paused_until is not None:
-            self.paused_until = None
-            self._tell.probed()
         self._note_fitness()
         self._work.set()
         self._bridge.wake_dispatch()
@@ -593,9 +536,8 @@ class Channel:
         repaired = change.state is LinkState.UP and self._link_code == REPAIRING
         self.state = change.state
         self._link_code = change.code
-        if repaired and self.paused_until is not None and not self._pauses and self._resting is not None:
-            self._resting.cancel()  # it was paused for the network's sake, and something was done about that
-            self._rested()
+        if repaired:
+            self._breaker.repaired()
         self._note_fitness()
         events = self._tell.link_events(change)
         if change.state is LinkState.UP:

@@ -9,15 +9,13 @@ import sqlite3
 import time
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.endpoints import Endpoint, EndpointKind
-from bridge.model import parse_id
-from drivers.contract import Cause, NotSent
+from drivers.contract import LinkChange, LinkState
 from drivers.simulator.providers import CAPTIVE_PORTAL, Course, Fault, FaultKind, ProviderSimulation
 from tests.flows.gateway import Gateway, gateway
 
@@ -142,27 +140,6 @@ async def shown_code(gate: Gateway) -> str:
     return str(channel["code"])
 
 
-def test_a_link_that_fails_in_the_same_call_ends_no_pause(tmp_path: Path) -> None:
-    async def flow() -> None:
-        ahead = {"ahead": 0}
-        async with gateway(tmp_path, modems=0, providers=("mobizon",), now_ahead=ahead) as gate:
-            channel = gate.app.channels["mobizon"]
-            id = parse_id(
-                "msg",
-                await gate.send(
-                    "+48600700800", report=False, send_at=(datetime.now(UTC) + timedelta(days=9)).isoformat()
-                ),
-            )
-            message = await gate.app.store.read(lambda view: view.message(id or 0))
-            assert message is not None
-            channel._weigh(message, NotSent("no money", code="x", cause=Cause.SIM, channel_unusable=True))
-            channel._weigh(message, NotSent("not reached", code="unreachable", cause=Cause.LINK))
-            await pass_time(60, ahead)
-            assert not channel.fit
-
-    fast(flow())
-
-
 def test_a_pause_and_its_end_are_told_to_whoever_listens(tmp_path: Path) -> None:
     async def flow() -> None:
         ahead = {"ahead": 0}
@@ -184,3 +161,21 @@ def test_a_pause_and_its_end_are_told_to_whoever_listens(tmp_path: Path) -> None
         assert told == [("channel.down", "paused", "network_failing"), ("channel.up", "up", None)]
 
     fast(flow())
+
+
+def test_a_link_that_was_repaired_ends_a_pause_for_the_networks_sake(tmp_path: Path) -> None:
+    async def flow() -> None:
+        async with gateway(tmp_path, modems=0, providers=("mobizon",)) as gate:
+            channel = gate.app.channels["mobizon"]
+            gate.clouds.set_faults("mobizon", Fault(kind=FaultKind.STATUS, status=429, times=3))
+            for n in range(4):
+                await gate.send(f"+48600700{n:03}", report=False)
+            await gate.event("channel_paused", channel="mobizon")
+            assert channel.room == 0
+            assert channel.out_since is not None
+            await channel.accept(LinkChange(state=LinkState.DOWN, code="repairing"))
+            await channel.accept(LinkChange(state=LinkState.UP, code="up"))
+            await gate.event("channel_resumed", channel="mobizon")
+            assert channel.out_since is None
+
+    asyncio.run(flow())
