@@ -126,6 +126,15 @@ async def order(http: httpx.AsyncClient, text: str) -> int:
     return (await http.post("/v1/messages", json={"to": ALICE, "text": text})).status_code
 
 
+async def stopped_with_a_text_on_the_air(manager: Manager, sim: Simulation) -> None:
+    """The modem has the text and has not answered when the service is asked to end."""
+    await manager.start()
+    async with manager.client() as http:
+        assert await order(http, "on the air") == 202
+        await sim.network.submits(1)
+    manager.process.send_signal(signal.SIGTERM)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_is_on_the_air_is_waited_for_and_nothing_else_goes(tmp_path: Path, number: signal.Signals) -> None:
     async def story() -> None:
@@ -150,11 +159,7 @@ def test_what_is_on_the_air_is_waited_for_and_nothing_else_goes(tmp_path: Path, 
 def test_a_second_signal_waits_no_longer_and_says_what_is_in_doubt(tmp_path: Path) -> None:
     async def story() -> None:
         async with managed(tmp_path, delay=50.0) as (manager, sim):
-            await manager.start()
-            async with manager.client() as http:
-                assert await order(http, "on the air") == 202
-                await sim.network.submits(1)
-            manager.process.send_signal(signal.SIGTERM)
+            await stopped_with_a_text_on_the_air(manager, sim)
             await manager.heard(b"STOPPING=1")
             manager.process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(20):
@@ -187,11 +192,7 @@ def test_the_time_limit_of_the_drain_leaves_a_doubt_and_no_second_text(tmp_path:
 def test_a_kill_at_the_managers_time_limit_leaves_a_doubt(tmp_path: Path) -> None:
     async def story() -> None:
         async with managed(tmp_path, delay=50.0) as (manager, sim):
-            await manager.start()
-            async with manager.client() as http:
-                assert await order(http, "on the air") == 202
-                await sim.network.submits(1)
-            manager.process.send_signal(signal.SIGTERM)
+            await stopped_with_a_text_on_the_air(manager, sim)
             await manager.heard(b"EXTEND_TIMEOUT_USEC=")
             manager.process.kill()
             await manager.ended()
