@@ -71,14 +71,14 @@ def asked(callers: list[Callable[[], float]], lasting: Callable[[], float], *, h
             del began[n]
             heapq.heappush(events, (now + callers[n](), n, "asks"))
             continue
-        after = spend(budget, now) if slots else 1.0
+        after = spend(budget, now) if slots else 0.0
         if isinstance(after, Budget):
             budget, slots = after, slots - 1
             began[n] = now
             reached += first is not None
             heapq.heappush(events, (now + lasting(), n, "ended"))
-        else:
-            heapq.heappush(events, (now + max(callers[n](), 1e-3), n, "asks"))
+        else:  # to ask before the purse is filled again changes nothing, and is left out
+            heapq.heappush(events, (now + max(callers[n](), after, 1e-3), n, "asks"))
     return reached
 
 
