@@ -10,6 +10,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from random import Random
 from typing import TypeAlias
 
@@ -53,6 +54,7 @@ from bridge.schedule import Housekeeping
 from bridge.service import App
 from bridge.service_manager import notify, watchdog_within
 from bridge.store import StoreError
+from bridge.store.space import room_of
 from bridge.store.sqlite import SqliteStore
 from bridge.surface import parts
 from bridge.tasks import Tasks
@@ -75,12 +77,14 @@ async def running(
     now: Callable[[], Instant] = wall,
     boot: Callable[[], int] = boot_time,
     synchronised: Callable[[], bool | None] = kernel_synchronised,
+    room: Callable[[Path], tuple[int, int]] = room_of,
     patience: float = DRAIN,
     hurry: asyncio.Event | None = None,
 ) -> AsyncIterator[App]:
     """The whole service, from the open store to the listening API; on leaving it drains and stops. `now`: the wall
     clock; `boot`: milliseconds since the machine started; `synchronised`: what the kernel says of the wall clock;
-    `patience`: seconds for what is on the air at the end; `hurry`: set when that is not to be waited for."""
+    `room`: free octets of the store's disk, and all; `patience`: seconds for what is on the air at the end; `hurry`:
+    set when that is not to be waited for."""
     rules = configured.rules(settings)
     clock = Clock(
         clocks.Rules(trust=clocks.Trust(settings.service.clock), settle=int(settings.service.clock_settle * 1000)),
@@ -90,7 +94,7 @@ async def running(
     )
     now = clock.now
     async with AsyncExitStack() as stack:
-        store = await open_database(settings, now, clock.know)
+        store = await open_database(settings, now, clock.know, room)
         stack.push_async_callback(store.close)
         stack.push_async_callback(_abandon, store)
         # Also with a clock that was set back, ids grow. They are names, not secrets.

@@ -12,7 +12,7 @@ from pathlib import Path
 from bridge.config import Settings
 from bridge.model import Instant, Message
 from bridge.policy import doubt
-from bridge.store.space import Space
+from bridge.store.space import Space, room_of
 from bridge.store.sqlite import SqliteStore, open_store
 
 __all__ = ["StateDirectoryError", "open_database", "private", "windows"]
@@ -25,9 +25,12 @@ class StateDirectoryError(Exception):
 
 
 async def open_database(
-    settings: Settings, now: Callable[[], Instant], know: Callable[[Instant], None] = lambda highest: None
+    settings: Settings,
+    now: Callable[[], Instant],
+    know: Callable[[Instant], None] = lambda highest: None,
+    room: Callable[[Path], tuple[int, int]] = room_of,
 ) -> SqliteStore:
-    """`know`: as of `open_store`. Raises `StateDirectoryError` and what `open_store` raises."""
+    """`know`: as of `open_store`; `room`: as `room_of`. Raises `StateDirectoryError` and what `open_store` raises."""
     directory = settings.service.state_dir
     private(directory)
     waits = windows(settings)
@@ -43,7 +46,7 @@ async def open_database(
         doubt_deadline=deadline,
         know=know,
         most_waiting=settings.webhooks.backlog,
-        space=Space(directory),
+        space=Space(directory, room=room),
     )
 
 

@@ -11,7 +11,7 @@ from time import monotonic
 
 from bridge.policy.storage import Level, Marks, judge, marks
 
-__all__ = ["BALLAST", "Space", "held"]
+__all__ = ["BALLAST", "Space", "held", "room_of"]
 
 log = logging.getLogger("gsmbridge.store")
 
@@ -20,14 +20,27 @@ EVERY = 1.0  # seconds between two looks
 HOLD = 10.0  # seconds after SQLite found no room, whatever the file system says: there are quotas
 
 
-class Space:
-    """Of one thread at a time. `level` and `free` may be read by any."""
+def room_of(directory: Path) -> tuple[int, int]:
+    """Octets that we may still use on its file system, and octets in all. Raises OSError."""
+    told = os.statvfs(directory)
+    return told.f_bavail * told.f_frsize, told.f_blocks * told.f_frsize
 
-    def __init__(self, directory: Path, *, clock: Callable[[], float] = monotonic) -> None:
+
+class Space:
+    """Of one thread at a time. `level` and `free` may be read by any. `room`: as `room_of`."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        clock: Callable[[], float] = monotonic,
+        room: Callable[[Path], tuple[int, int]] = room_of,
+    ) -> None:
         self.level = Level.AMPLE
         self.free = 0  # octets
         self._ballast = directory / BALLAST
         self._clock = clock
+        self._room = room
         self._next = 0.0
         self._not_before = 0.0
         self._warned = False
@@ -39,12 +52,11 @@ class Space:
             return
         self._next = now + EVERY
         try:
-            told = os.statvfs(self._ballast.parent)
+            self.free, size = self._room(self._ballast.parent)
         except OSError as error:
             log.warning("disk_not_seen detail=%s", error)
             return
-        self.free = told.f_bavail * told.f_frsize
-        at, have = marks(told.f_blocks * told.f_frsize), held(self._ballast)
+        at, have = marks(size), held(self._ballast)
         before, level = self.level, judge(self.level, free=self.free, held=have, at=at)
         if now < self._not_before:
             level = Level.CRITICAL

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections import namedtuple
 from pathlib import Path
 
 import pytest
@@ -16,18 +14,16 @@ from bridge.store.space import BALLAST, HOLD, Space, held
 from .support import Place, message
 
 MB = 1_000_000
-Told = namedtuple("Told", "f_bavail f_blocks f_frsize")
 
 
 class Disk:
     """What the file system says, beside the ballast, which is really there."""
 
-    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, directory: Path) -> None:
         self.free = 150 * MB  # with no ballast on it
         self.now = 0.0
         self.ballast = directory / BALLAST
-        monkeypatch.setattr(os, "statvfs", lambda path: Told((self.free - held(self.ballast)) // 4096, 122_071, 4096))
-        self.space = Space(directory, clock=lambda: self.now)
+        self.space = Space(directory, clock=lambda: self.now, room=lambda _: (self.free - held(self.ballast), 500 * MB))
 
     def look(self, free: int) -> Level:
         self.free = free * MB
@@ -37,9 +33,9 @@ class Disk:
 
 
 @pytest.fixture
-def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
+def disk(tmp_path: Path) -> Disk:
     """Of 500 MB: low at 50, critical at 12.5, a ballast of 8."""
-    return Disk(tmp_path, monkeypatch)
+    return Disk(tmp_path)
 
 
 def test_the_ballast_is_given_up_when_critical_and_taken_back_before_it_ends(disk: Disk) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import msgspec
 from bridge.app import App, running
 from bridge.clock import boot_time, wall
 from bridge.config import Modem, Provider, Secret, Sending, Service, Settings
+from bridge.store.space import room_of
 from bridge.telemetry import Occurrence
 from drivers.simulator import Simulation
 from drivers.simulator.providers import Course, ProviderSimulation
@@ -110,6 +111,7 @@ async def gateway(
     now_ahead: dict[str, int] | None = None,
     wall_ahead: dict[str, int] | None = None,
     kernel: dict[str, bool | None] | None = None,
+    room: Callable[[Path], tuple[int, int]] = room_of,
     providers: tuple[str, ...] = (),
     provider_options: dict[str, Any] | None = None,
     clouds: ProviderSimulation | None = None,
@@ -121,8 +123,8 @@ async def gateway(
     """`options`: settings of each modem. `up`: how many modems to wait for. `before`: called with the simulation before
     the bridge starts. `now_ahead`: {"ahead": milliseconds} by which time has passed for the bridge, changed at will.
     `wall_ahead`: the same for the wall clock alone: it was set. `kernel`: {"synchronised": what the kernel says of it}.
-    `patience`: seconds for what is on the air at the
-    end. `clouds`: providers that outlive the bridge. `sending`: settings of that table."""
+    `room`: what the store's disk says of itself. `patience`: seconds for what is on the air at the end. `clouds`:
+    providers that outlive the bridge. `sending`: settings of that table."""
     async with Simulation(modems=modems, delay=delay, reports=reports) as sim, AsyncExitStack() as stack:
         if before is not None:
             before(sim)
@@ -143,6 +145,7 @@ async def gateway(
             now=lambda: wall() + ahead["ahead"] + wrong["ahead"],
             boot=lambda: boot_time() + ahead["ahead"],
             synchronised=lambda: said["synchronised"],
+            room=room,
             patience=patience,
         ) as app:
             with app.telemetry.listen() as events:

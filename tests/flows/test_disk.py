@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from bridge.store import StoreError
-from bridge.store.space import BALLAST, held
+from bridge.store.space import BALLAST, held, room_of
 from tests.flows.gateway import PATIENCE, Gateway, gateway
 
 ALICE, BOB, CAROL = "+447700900999", "+447700900888", "+447700900777"
@@ -30,16 +28,11 @@ class Filler:
     def fill(self, left: int = 0) -> None:
         """Until no more than `left` octets are free."""
         with self.path.open("ab", buffering=0) as file, suppress(OSError):
-            while _free(self.path.parent) > left:
+            while room_of(self.path.parent)[0] > left:
                 file.write(bytes(4096))
 
     def remove(self) -> None:
         self.path.unlink()
-
-
-def _free(directory: Path) -> int:
-    told = os.statvfs(directory)
-    return told.f_bavail * told.f_frsize
 
 
 async def refused(gate: Gateway) -> None:
@@ -59,19 +52,13 @@ async def refused(gate: Gateway) -> None:
     assert (await gate.http.get("/v1/schedules")).json()["items"] == []
 
 
-def test_a_disk_that_fills_stops_orders_and_arming_and_goes_on_by_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_fills_stops_orders_and_arming_and_goes_on_by_itself(tmp_path: Path) -> None:
     """The figures are the file system's, told by us: this one runs everywhere."""
     ballast = tmp_path / "state" / BALLAST
     room = {"free": 1_000 * MB}
 
-    def statvfs(path: object) -> object:
-        return SimpleNamespace(f_bavail=(room["free"] - held(ballast)) // 4096, f_blocks=250_000, f_frsize=4096)
-
     async def flow() -> None:
-        async with gateway(tmp_path, delay=1.5) as gate:
-            monkeypatch.setattr(os, "statvfs", statvfs)
+        async with gateway(tmp_path, delay=1.5, room=lambda _: (room["free"] - held(ballast), 1_024 * MB)) as gate:
             room["free"] = 80 * MB
             await gate.event("disk_room", state="low")
             assert "make room" in (await gate.http.get("/readyz")).json()["detail"]
