@@ -40,6 +40,7 @@ from drivers.contract import (
 )
 from drivers.simulator.providers import CAPTIVE_PORTAL, NAMES, Course, Fault, FaultKind, ProviderSimulation
 from tests.drivers.providers.rest_support import Shifted, outcome, running
+from tests.drivers.providers.support import PATIENT, run, timed_out
 from tests.flows.gateway import account_at
 
 # Every fault with what it may do to a message: whether the provider could have taken it.
@@ -61,7 +62,7 @@ TRANSPORT = [
     Fault(kind=FaultKind.ENDLESS, accepted=True),
     Fault(kind=FaultKind.DRIP, seconds=0.05),
     Fault(kind=FaultKind.DELAY, seconds=0.05),
-    Fault(kind=FaultKind.DELAY, seconds=1.0),
+    Fault(kind=FaultKind.DELAY, seconds=3600.0),
     Fault(kind=FaultKind.REORDERED),
     Fault(kind=FaultKind.ADDED),
     Fault(kind=FaultKind.STATUS, status=302, location="http://127.0.0.1:1/"),
@@ -77,6 +78,8 @@ TRANSPORT = [
     Fault(kind=FaultKind.STATUS, status=504, accepted=True),
 ]
 HARMLESS = {"reordered", "added", "delay0.05"}
+LIMIT = 60.0  # seconds; what these make wait longer comes too late
+LATE = {"silence": "read_timeout", "drip": "total_timeout", "delay3600.0": "read_timeout"}
 NUMBER = "+48600700800"
 WRONG: dict[str, dict[str, Any]] = {
     "serwersms": {"password": "wr0ng-one"},
@@ -102,9 +105,9 @@ def text(n: int = 1, **changes: Any) -> Submission:
 def play(name: str, story: Story, **changes: Any) -> None:
     """The driver, not running, at the demo account of the simulated provider."""
 
-    async def run() -> None:
+    async def main() -> None:
         async with ProviderSimulation([name]) as sim:
-            account = account_at(sim, name, {"read_timeout": 0.4, "total_timeout": 0.6, "poll": False} | changes)
+            account = account_at(sim, name, {**msgspec.structs.asdict(PATIENT), "poll": False, **changes})
             options = msgspec.convert(account.options, registry.options_of(name), strict=False)
             clock = Shifted()
             environment = registry.Environment(state_dir=Path("."), monotonic=clock)
@@ -114,7 +117,7 @@ def play(name: str, story: Story, **changes: Any) -> None:
             finally:
                 await cast(Any, driver)._client.close()
 
-    asyncio.run(run())
+    run(main())
 
 
 def submits(sim: ProviderSimulation, name: str) -> int:
@@ -177,10 +180,17 @@ def test_what_is_accepted_is_in_the_ledger_once_with_our_id(name: str) -> None:
 @every_provider
 @pytest.mark.parametrize("fault", TRANSPORT, ids=named)
 def test_no_fault_of_the_transport_makes_a_silent_double(name: str, fault: Fault) -> None:
+    limit = LATE.get(fault.kind.value) or LATE.get(f"{fault.kind}{fault.seconds}")
+
     async def story(sim: ProviderSimulation, clock: Shifted, driver: Driver) -> None:
         async with running(driver):
             sim.set_faults(name, fault)
-            result = await outcome(driver, text())
+            asking = asyncio.ensure_future(outcome(driver, text()))
+            if limit:
+                while (await sim.next_request(name)).operation != "submit":
+                    pass  # its account was looked at before
+                await timed_out(asking, after=LIMIT)
+            result = await asking
             taken = len(sim.ledger(name))
             match result:
                 case Receipt():
@@ -200,7 +210,7 @@ def test_no_fault_of_the_transport_makes_a_silent_double(name: str, fault: Fault
         elif not fault.status:
             assert isinstance(result, MaybeSent)
 
-    play(name, story)
+    play(name, story, **({limit: LIMIT} if limit else {}))
 
 
 @every_provider

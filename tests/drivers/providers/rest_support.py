@@ -34,7 +34,7 @@ class Collector:
 
     async def wait(self, wanted: Callable[[Event], bool]) -> Event:
         """The first event that is wanted, of those that were and those that come."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 for event in self.events:
                     if wanted(event):

@@ -1,5 +1,5 @@
 """A peer for provider drivers: a real server on loopback that answers what a test tells it and keeps what it was sent,
-a sink that can be awaited, and a clock that stands still."""
+a sink that can be awaited, a clock that stands still, and time-outs that come when told."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from drivers.contract import Driver, Event, LinkChange, LinkState, Receipt, Submission, SubmitError
+from drivers.providers.http import Endpoint
 from drivers.registry import Environment
 
 __all__ = [
+    "PATIENT",
     "Clock",
     "Collector",
     "Peer",
     "Request",
+    "ShiftedLoop",
     "answer",
     "caught",
     "drip",
@@ -30,10 +33,14 @@ __all__ = [
     "silence",
     "soap",
     "text",
+    "timed_out",
 ]
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
+
+# No machine is so slow that it looks like a silent provider.
+PATIENT = Endpoint(connect_timeout=600.0, read_timeout=600.0, write_timeout=600.0, total_timeout=600.0)
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +64,7 @@ class Peer:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
+        self.reached = asyncio.Event()  # by a request
         self.at_exit: list[Callable[[], Awaitable[None]]] = []  # clients of drivers that are not run
 
     @property
@@ -90,6 +98,7 @@ class Peer:
         try:
             while (request := await _read(reader)) is not None:
                 self.requests.append(request)
+                self.reached.set()
                 octets = self._script.pop(0) if isinstance(self._script, list) else self._script(request)
                 if octets is None:
                     return
@@ -162,6 +171,27 @@ class Clock:
         return self.at
 
 
+class ShiftedLoop(asyncio.SelectorEventLoop):
+    """Its timers follow the world's time, which a test may set forward (see `timed_out`)."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+
+async def timed_out(asking: Awaitable[T], *, after: float) -> T:
+    """What it comes to when `after` seconds pass, and they do at once: nothing short is needed for a test to be quick,
+    and so a machine that stalls for some seconds changes nothing. Call it when the request has arrived."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, ShiftedLoop)
+    task = asyncio.ensure_future(asking)
+    while not task.done():  # more than once: the request may have arrived before its sender began to wait
+        loop.ahead += after
+        await asyncio.sleep(0.001)
+    return task.result()
+
+
 class Collector:
     """A sink. `refuse`: how many events it fails to store first."""
 
@@ -184,7 +214,7 @@ class Collector:
         return [e for e in self.events if isinstance(e, kind)]
 
     async def first(self, kind: type[E], test: Callable[[E], bool] = lambda _: True) -> E:
-        async with asyncio.timeout(10), self._news:
+        async with asyncio.timeout(60), self._news:
             await self._news.wait_for(lambda: any(test(e) for e in self.of(kind)))
         return next(e for e in self.of(kind) if test(e))
 
@@ -223,7 +253,8 @@ def text(n: int = 1, **changes: Any) -> Submission:
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(main)
+    with asyncio.Runner(loop_factory=ShiftedLoop) as runner:
+        return runner.run(main)
 
 
 def receipt(outcome: Receipt | SubmitError) -> Receipt:

@@ -15,7 +15,7 @@ from drivers.contract import Cause, NotSent
 from drivers.providers.budget import AT_ONCE, PURSE, REFILL, SHARE, STREAK, Budget, Restraint, ended, spend
 from drivers.providers.http import Client, Endpoint
 from drivers.simulator.providers import Fault, FaultKind, ProviderSimulation
-from tests.drivers.providers.support import Clock, run
+from tests.drivers.providers.support import PATIENT, Clock, run, timed_out
 
 DEAD = 600.0
 GOAL = 25
@@ -138,7 +138,7 @@ def test_a_client_stops_asking_and_begins_again(fault: Fault) -> None:
     async def main() -> None:
         clock = Clock()
         async with ProviderSimulation(("mobizon",)) as sim:
-            client = Client(Endpoint(read_timeout=0.05), secure=False, restraint=Restraint(clock))
+            client = Client(PATIENT, secure=False, restraint=Restraint(clock))
             url = f"{sim.url('mobizon')}/service/user/getOwnBalance"
 
             async def ask() -> str:
@@ -151,8 +151,13 @@ def test_a_client_stops_asking_and_begins_again(fault: Fault) -> None:
                     return type(error).__name__
 
             sim.set_faults("mobizon", fault)
-            for _ in range(10):
-                await ask()
+            for _ in range(STREAK + int(PURSE)):
+                asking = asyncio.ensure_future(ask())
+                await sim.next_request("mobizon")
+                if fault.kind is FaultKind.SILENCE:
+                    await timed_out(asking, after=PATIENT.read_timeout)
+                assert await asking != "not_answering"
+            assert [await ask() for _ in range(5)] == ["not_answering"] * 5
             assert len(sim.requests("mobizon")) == STREAK + PURSE
             with pytest.raises(NotSent) as held:
                 await client.request("GET", url)

@@ -43,7 +43,7 @@ TOKEN = "freshmail-bearer-token"
 
 
 def options(sim: ProviderSimulation, **changes: Any) -> Options:
-    given = {"api_key": KEY, "api_secret": SECRET, "poll_interval": 0.02, "read_timeout": 0.4, "total_timeout": 0.6}
+    given = {"api_key": KEY, "api_secret": SECRET, "poll_interval": 0.02}
     return Options(**{"url": sim.url("freshmail"), "visible_after": 0.0, **given, **changes})
 
 

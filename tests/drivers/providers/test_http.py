@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from drivers.contract import Cause, MaybeSent, NotSent, Refused, SubmitError
@@ -28,13 +29,23 @@ from drivers.providers.http import (
 )
 from drivers.providers.outcomes import Alarm
 from drivers.providers.smsc import Options
-from tests.drivers.providers.support import Back, Behaviour, Peer, answer, caught, drip, run, silence
+from tests.drivers.providers.support import (
+    PATIENT,
+    Back,
+    Behaviour,
+    Peer,
+    answer,
+    caught,
+    drip,
+    run,
+    silence,
+    timed_out,
+)
 
-QUICK = Endpoint(connect_timeout=1.0, read_timeout=0.1, total_timeout=0.4)
 PEM = Path(__file__).parent / "self_signed.pem"
 
 
-async def failure(peer: Peer, *, endpoint: Endpoint = QUICK) -> SubmitError:
+async def failure(peer: Peer, *, endpoint: Endpoint = PATIENT) -> SubmitError:
     client = Client(endpoint, secure=False)
     try:
         return await caught(client.request("POST", f"{peer.url}/x", content=b"a=1"))
@@ -54,7 +65,7 @@ async def closed_port() -> AsyncIterator[str]:
 def test_a_refused_connection_sent_nothing() -> None:
     async def main() -> None:
         async with closed_port() as url:
-            client = Client(QUICK, secure=False)
+            client = Client(PATIENT, secure=False)
             error = await caught(client.request("POST", url, content=b"x"))
             await client.close()
         assert isinstance(error, NotSent)
@@ -65,7 +76,7 @@ def test_a_refused_connection_sent_nothing() -> None:
 
 def test_a_name_that_does_not_resolve_sent_nothing() -> None:
     async def main() -> None:
-        client = Client(QUICK, secure=False)
+        client = Client(PATIENT, secure=False)
         error = await caught(client.request("POST", "http://127.0.0.1.invalid./", content=b"x"))
         await client.close()
         assert isinstance(error, NotSent)
@@ -98,20 +109,26 @@ BOMB = gzip.compress(b"\0" * (BODY_LIMIT + 1))
 def test_a_broken_answer_is_in_doubt(octets: Back) -> None:
     async def main() -> None:
         async with Peer([octets]) as peer:
-            error = await failure(peer, endpoint=Endpoint())
+            error = await failure(peer)
             assert isinstance(error, MaybeSent)
             assert len(peer.requests) == 1  # and never repeated
 
     run(main())
 
 
-@pytest.mark.parametrize("behaviour", [silence, drip])
-def test_no_answer_in_time_is_in_doubt(behaviour: Behaviour) -> None:
+@pytest.mark.parametrize(
+    ("behaviour", "limit", "kind"),
+    [(silence, "read_timeout", "ReadTimeout"), (drip, "total_timeout", "TimeoutError")],
+)
+def test_no_answer_in_time_is_in_doubt(behaviour: Behaviour, limit: str, kind: str) -> None:
     async def main() -> None:
         async with Peer([behaviour]) as peer:
-            error = await failure(peer)
+            asking = asyncio.ensure_future(failure(peer, endpoint=msgspec.structs.replace(PATIENT, **{limit: 30.0})))
+            await peer.reached.wait()
+            error = await timed_out(asking, after=30.0)
             assert isinstance(error, MaybeSent)
             assert error.code == "no_answer"
+            assert error.detail.endswith(f"({kind})")
 
     run(main())
 
@@ -119,7 +136,7 @@ def test_no_answer_in_time_is_in_doubt(behaviour: Behaviour) -> None:
 def test_a_redirect_is_not_followed() -> None:
     async def main() -> None:
         async with Peer() as other, Peer([answer(status=302, headers={"Location": f"{other.url}/steal"})]) as peer:
-            client = Client(QUICK, secure=False)
+            client = Client(PATIENT, secure=False)
             got = await client.request("POST", peer.url, content=b"secret")
             await client.close()
             assert got.status == 302
@@ -132,7 +149,7 @@ def test_a_redirect_is_not_followed() -> None:
 def test_connections_are_kept_and_basic_travels() -> None:
     async def main() -> None:
         async with Peer() as peer:
-            client = Client(QUICK, secure=False, basic=("użytkownik", "p:w"), headers={"X-One": "1"})
+            client = Client(PATIENT, secure=False, basic=("użytkownik", "p:w"), headers={"X-One": "1"})
             for _ in range(3):
                 assert (await client.request("POST", peer.url, content=b"x")).status == 200
             await client.close()
@@ -146,7 +163,7 @@ def test_connections_are_kept_and_basic_travels() -> None:
 def test_an_answer_that_is_compressed_all_the_same_is_read() -> None:
     async def main() -> None:
         async with Peer([answer(gzip.compress(b"good"), headers={"Content-Encoding": "gzip"})]) as peer:
-            client = Client(QUICK, secure=False)
+            client = Client(PATIENT, secure=False)
             assert (await client.request("POST", peer.url)).body == b"good"
             await client.close()
 
@@ -179,7 +196,7 @@ async def tls_server() -> AsyncIterator[int]:
 def test_a_certificate_that_nobody_signed_stops_the_channel() -> None:
     async def main() -> None:
         async with tls_server() as port:
-            client = Client(Endpoint())
+            client = Client(PATIENT)
             error = await caught(client.request("POST", f"https://127.0.0.1:{port}", content=b"x"))
             await client.close()
         assert isinstance(error, NotSent)
@@ -191,7 +208,7 @@ def test_a_certificate_that_nobody_signed_stops_the_channel() -> None:
 def test_our_own_authority_is_accepted_and_a_wrong_name_is_not() -> None:
     async def main() -> None:
         async with tls_server() as port:
-            client = Client(Endpoint(ca_file=str(PEM)))
+            client = Client(msgspec.structs.replace(PATIENT, ca_file=str(PEM)))
             assert (await client.request("POST", f"https://localhost:{port}")).body == b"secure"
             error = await caught(client.request("POST", f"https://127.0.0.2:{port}", content=b"x"))
             await client.close()
@@ -216,7 +233,7 @@ def test_a_peer_that_speaks_no_tls_sent_nothing() -> None:
 def test_a_proxy_that_does_not_let_us_through_sent_nothing(status: int, code: str, unusable: bool) -> None:
     async def main() -> None:
         async with Peer([answer(status=status)]) as proxy:
-            client = Client(Endpoint(proxy=proxy.url))
+            client = Client(msgspec.structs.replace(PATIENT, proxy=proxy.url))
             error = await caught(client.request("POST", "https://provider.example/x", content=b"secret"))
             await client.close()
             assert isinstance(error, NotSent)
@@ -231,7 +248,7 @@ def test_a_proxy_that_hangs_up_on_us_sent_nothing() -> None:
     async def main() -> None:
         established = b"HTTP/1.1 200 Connection established\r\n\r\n"
         async with Peer([None, established]) as proxy:
-            client = Client(Endpoint(proxy=proxy.url, read_timeout=2, connect_timeout=2))
+            client = Client(msgspec.structs.replace(PATIENT, proxy=proxy.url))
             for _ in range(2):  # before the tunnel is there, and before TLS is
                 error = await caught(client.request("POST", "https://provider.example/x", content=b"secret"))
                 assert isinstance(error, NotSent)
@@ -247,7 +264,7 @@ def test_the_environment_names_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None
         async with Peer() as proxy, Peer() as peer:
             monkeypatch.setenv("HTTP_PROXY", proxy.url)
             monkeypatch.setenv("ALL_PROXY", proxy.url)
-            client = Client(QUICK, secure=False)
+            client = Client(PATIENT, secure=False)
             await client.request("POST", peer.url)
             await client.close()
             assert (len(proxy.requests), len(peer.requests)) == (0, 1)
@@ -381,7 +398,7 @@ def test_secrets_are_masked_in_every_form() -> None:
 
 def test_a_token_with_a_line_end_is_refused_when_the_client_is_made() -> None:
     with pytest.raises(ValueError, match="control character"):
-        Client(QUICK, headers={"Authorization": "Bearer x\r\nX-Evil: 1"})
+        Client(PATIENT, headers={"Authorization": "Bearer x\r\nX-Evil: 1"})
 
 
 def test_nothing_secret_is_logged_at_any_level(caplog: pytest.LogCaptureFixture) -> None:
@@ -389,7 +406,7 @@ def test_nothing_secret_is_logged_at_any_level(caplog: pytest.LogCaptureFixture)
 
     async def main() -> None:
         async with Peer([answer(b"hunter2"), None]) as peer:
-            client = Client(QUICK, secure=False, basic=("u", "hunter2"), secrets=["hunter2"])
+            client = Client(PATIENT, secure=False, basic=("u", "hunter2"), secrets=["hunter2"])
             for name in ("httpx", "httpcore", "httpcore.http11", "httpcore.connection"):
                 logging.getLogger(name).setLevel(logging.DEBUG)  # what somebody may do to see more
             await client.request("POST", f"{peer.url}/?key=hunter2", content=b"hunter2")

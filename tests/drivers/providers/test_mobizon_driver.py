@@ -46,7 +46,7 @@ ATTEMPT = "att_0c1vk5h7e8g00"
 
 
 def options(sim: ProviderSimulation, **changes: Any) -> Options:
-    given = {"api_key": KEY, "poll_interval": 0.02, "read_timeout": 0.4, "total_timeout": 0.6, "catch_up_pages": 0}
+    given = {"api_key": KEY, "poll_interval": 0.02, "catch_up_pages": 0}
     return Options(**{"url": sim.url("mobizon"), "visible_after": 0.0, **given, **changes})
 
 

@@ -13,10 +13,10 @@ import pytest
 
 from drivers.contract import MaybeSent, NotSent, Refused, SubmitError
 from drivers.providers import soap as module
-from drivers.providers.http import Client, Endpoint
+from drivers.providers.http import Client
 from drivers.providers.outcomes import Alarm
 from drivers.providers.soap import BUNDLED, FAULTS, Reply, Soap, clean, strings
-from tests.drivers.providers.support import Peer, answer, caught, run, soap
+from tests.drivers.providers.support import PATIENT, Peer, answer, caught, run, soap
 
 NS = "https://smscentre.com/sys/soap.php"
 FIELDS = {"login": "alex", "psw": "123", "phones": "79999999999", "mes": "Hello", "query": "cost=3&valid=4&tz=0"}
@@ -33,7 +33,7 @@ def read(reply: Reply) -> dict[str, str]:
 
 
 async def call(peer: Peer, *, namespace: str = NS) -> dict[str, str]:
-    client = Client(Endpoint(read_timeout=2), secure=False, secrets=["123-secret"])
+    client = Client(PATIENT, secure=False, secrets=["123-secret"])
     try:
         service = Soap(client, f"{peer.url}/sys/soap.php", wsdl="smsc.wsdl", namespace=namespace)
         return await service.call("send_sms2", FIELDS, read, answer="Send2Response")
@@ -124,7 +124,7 @@ def test_another_host_has_another_namespace() -> None:
 def test_a_request_that_cannot_be_built_is_our_defect_and_sends_nothing() -> None:
     async def main() -> None:
         async with Peer() as peer:
-            client = Client(Endpoint(), secure=False)
+            client = Client(PATIENT, secure=False)
             service = Soap(client, peer.url, wsdl="smsc.wsdl")
             for fields in (
                 {**FIELDS, "callback": "3"},
@@ -149,7 +149,7 @@ def test_two_tasks_at_once_do_not_meet() -> None:
             return soap(sent(f"<id>{body.partition('<mes>')[2].partition('<')[0]}</id>"))
 
         async with Peer(echo) as peer:
-            client = Client(Endpoint(), secure=False)
+            client = Client(PATIENT, secure=False)
             service = Soap(client, peer.url, wsdl="smsc.wsdl")
             calls = [
                 service.call("send_sms2", {**FIELDS, "mes": f"m{n}"}, read, answer="Send2Response") for n in range(20)
