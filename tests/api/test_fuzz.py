@@ -17,7 +17,6 @@ from .conftest import Live
 TO = "+48600700800"
 LOOKS = settings(
     max_examples=60,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

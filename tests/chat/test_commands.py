@@ -38,7 +38,7 @@ def assert_clean(written: bytes) -> None:
     ANYTHING,
     st.sampled_from(["AT+CSCA", "AT+CPMS", "AT+CPIN", "AT+CSCS", "AT^X", "AT"]),
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_no_argument_gets_out_of_its_place(kind: object, value: str, verb: str) -> None:
     try:
         command = commands.build(verb, kind(value))  # type: ignore[operator]
@@ -50,7 +50,7 @@ def test_no_argument_gets_out_of_its_place(kind: object, value: str, verb: str) 
 
 
 @given(ANYTHING)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_command_line_gets_past_the_grammar(text: str) -> None:
     for make in (commands.vendor, commands.build):
         try:
@@ -61,7 +61,7 @@ def test_no_command_line_gets_past_the_grammar(text: str) -> None:
 
 
 @given(st.one_of(st.integers(-10, 400), st.booleans(), st.floats(), st.text(max_size=5)))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_length_is_a_number_of_octets(length: object) -> None:
     try:
         command = commands.send(length)

@@ -61,7 +61,7 @@ def bounded(chat: Chat) -> bool:
 
 
 @given(STREAM, st.sampled_from([None, *COMMANDS]), st.lists(st.integers(0, 400), max_size=6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_cuts_change_nothing(stream: bytes, command: Command | None, cuts: list[int]) -> None:
     def heard(pieces: list[bytes]) -> list[ChatEvent]:
         chat = Chat()
@@ -76,7 +76,7 @@ def test_cuts_change_nothing(stream: bytes, command: Command | None, cuts: list[
 
 
 @given(st.lists(st.one_of(STREAM, st.integers(0, 9)), max_size=25))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_order_of_things_is_survived(actions: list[bytes | int]) -> None:
     chat = Chat()
     for action in actions:
@@ -108,7 +108,7 @@ def test_any_order_of_things_is_survived(actions: list[bytes | int]) -> None:
 
 
 @given(st.lists(st.binary(min_size=1, max_size=3000), min_size=1, max_size=20))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_flood_without_lines_takes_no_memory(chunks: list[bytes]) -> None:
     chat = Chat()
     for chunk in chunks:
@@ -124,7 +124,7 @@ PREFIXES = st.sampled_from(
 
 
 @given(st.lists(st.tuples(PREFIXES, LINE).map("".join), max_size=4))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_line_makes_a_parser_raise(lines: list[str]) -> None:
     answer = tuple(lines)
     replies.entries(answer)
@@ -151,7 +151,7 @@ def test_no_line_makes_a_parser_raise(lines: list[str]) -> None:
 
 
 @given(st.one_of(st.binary(max_size=60).map(lambda b: b.hex().upper()), st.text("0123456789ABCDEF", max_size=99)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_pdu_makes_an_event_fail(pdu: str) -> None:
     event = incoming_event(pdu, sim="sim", stat=0)
     if event is not None:

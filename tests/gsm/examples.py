@@ -65,8 +65,8 @@ PDUS: dict[str, tuple[int, str]] = {
     "R10": (25, "0791447700090000062A0C91447700091032623041900351406230419003124000" + "00" * 112),
 }
 
-# Shared by the properties here: no deadline (two cores, many neighbours), no example database in the tree.
-QUICK = settings(deadline=None, max_examples=200, database=None)
+# Shared by the properties here: no example database in the tree.
+QUICK = settings(max_examples=200, database=None)
 
 BASIC = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
 BASIC += "abcdefghijklmnopqrstuvwxyzäöñüà"

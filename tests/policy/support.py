@@ -13,7 +13,7 @@ from bridge.policy.correlation import recipient_key
 from bridge.policy.retry import Failure
 from drivers.contract import Cause, Incoming
 
-QUICK = settings(max_examples=150, deadline=None)
+QUICK = settings(max_examples=150)
 
 SECOND = 1000
 MINUTE = 60 * SECOND

@@ -82,7 +82,7 @@ def asked(callers: list[Callable[[], float]], lasting: Callable[[], float], *, h
     return reached
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     seed=st.integers(0, 2**32),
     hungry=st.integers(1, 60),
@@ -108,7 +108,7 @@ def test_the_worst_that_can_be_is_reached_and_is_within_the_goal() -> None:
     assert STREAK + PURSE + DEAD / REFILL <= worst <= STREAK + AT_ONCE - 1 + PURSE + DEAD / REFILL <= GOAL
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from([0, 0, 1, STREAK - 1]), max_size=300))
 def test_a_provider_that_fails_now_and_then_is_not_held_back(failures: list[int]) -> None:
     budget = Budget()
