@@ -135,18 +135,30 @@ def test_no_other_word_reaches_a_file(line: str) -> None:
 
 
 class Helper:
+    """It ends whenever nobody asks, and is started anew, as systemd does it."""
+
     def __init__(self, folder: Path, sysfs: Path, users: frozenset[int]) -> None:
         self.path = folder / "usb.sock"
         self.listening = socket.socket(socket.AF_UNIX)
         self.listening.bind(str(self.path))
         self.listening.listen(4)
-        usb = UsbRoot(sysfs, sleep=lambda _seconds: None)
-        self.thread = threading.Thread(target=serve, args=(self.listening, usb, users), kwargs={"idle": 2.0})
-        self.thread.start()
+        self._usb, self._users = UsbRoot(sysfs, sleep=lambda _seconds: None), users
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while not self._ended.is_set():
+            serve(self.listening, self._usb, self._users, idle=0.05)
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        self.listening.close()
 
     def ask(self, data: bytes) -> bytes:
         with socket.socket(socket.AF_UNIX) as asking:
-            asking.settimeout(5)
+            asking.settimeout(60)
             asking.connect(str(self.path))
             asking.sendall(data)
             asking.shutdown(socket.SHUT_WR)
@@ -157,8 +169,7 @@ class Helper:
 def helper(tmp_path: Path, sysfs: Path) -> Iterator[Helper]:
     made = Helper(tmp_path, sysfs, frozenset({os.getuid()}))
     yield made
-    made.thread.join()
-    made.listening.close()
+    made.end()
 
 
 def test_the_service_asks_it_and_learns_what_it_said(helper: Helper) -> None:
@@ -185,8 +196,7 @@ def test_who_may_not_ask_is_told_so_and_nothing_is_done(tmp_path: Path, sysfs: P
     try:
         assert made.ask(f"unbind {MODEM}\n".encode()) == f"error user {os.getuid()} may not ask\n".encode()
     finally:
-        made.thread.join()
-        made.listening.close()
+        made.end()
     assert (sysfs / "bus/usb/drivers/usb/unbind").read_text() == ""
 
 
@@ -199,14 +209,14 @@ def test_as_a_program_started_by_systemd(tmp_path: Path, sysfs: Path) -> None:
         "import os, sys; os.dup2(int(sys.argv[1]), 3); os.set_inheritable(3, True); "
         "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.executable, sys.argv[2:])"
     )
-    program = [sys.executable, "-m", "drivers.modems.usb_helper", "--idle", "3", "--sysfs", str(sysfs)]
+    program = [sys.executable, "-m", "drivers.modems.usb_helper", "--idle", "60", "--sysfs", str(sysfs)]
     number = listening.fileno()
     process = subprocess.Popen(
         [sys.executable, "-c", launch, str(number), *program], pass_fds=(number,), stderr=subprocess.PIPE
     )
     try:
         with socket.socket(socket.AF_UNIX) as asking:
-            asking.settimeout(10)
+            asking.settimeout(60)
             asking.connect(str(tmp_path / "helper.sock"))
             asking.sendall(f"unbind {MODEM}\n".encode())
             answer = asking.recv(200)
