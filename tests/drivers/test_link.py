@@ -45,13 +45,13 @@ class Ear:
         self.news.set()
 
     async def until(self, wanted: bytes) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while wanted not in self.data:
                 self.news.clear()
                 await self.news.wait()
 
     async def until_lost(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not self.lost:
                 self.news.clear()
                 await self.news.wait()
@@ -121,7 +121,7 @@ def test_what_the_port_does_not_take_is_kept_and_told(pty: tuple[int, int, str])
         assert link.unwritten > 0
         os.set_blocking(master, False)
         taken = 0
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while link.unwritten or taken < total:
                 with contextlib.suppress(BlockingIOError):
                     taken += len(os.read(master, 65536))
@@ -192,7 +192,7 @@ class _Terminal:
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
         self._connection.close()
         self._listener.close()
         self._serial.close()
@@ -203,13 +203,22 @@ def test_rfc2217_is_a_port() -> None:
     terminal = _Terminal()
 
     async def main() -> None:
-        link = await open_link(ModemSettings(), f"rfc2217://127.0.0.1:{terminal.port}")
+        link = await open_link(ModemSettings(), f"rfc2217://127.0.0.1:{terminal.port}?timeout=60")
         ear = Ear(link)
         link.write(b"AT\r\xff\n")
         await ear.until(b"AT\r\xff\n")
+        async with asyncio.timeout(60):
+            while True:  # the echo may be here before the thread that wrote has said so
+                if link.unwritten == 0:
+                    break
+                await asyncio.sleep(0.001)
+        ours = [f"{work} {link.port}" for work in ("_read", "_write")]
+        threads = [thread for thread in threading.enumerate() if thread.name in ours]
+        assert len(threads) == 2
         link.close()
-        await asyncio.sleep(0.3)  # its threads end within their time-out
-        assert link.unwritten == 0
+        for thread in threads:  # they end within their time-out
+            await asyncio.to_thread(thread.join, 60)
+            assert not thread.is_alive()
 
     try:
         asyncio.run(main())
