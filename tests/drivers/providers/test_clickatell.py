@@ -36,7 +36,7 @@ from drivers.contract import (
 )
 from drivers.providers.clickatell import ClickatellDriver, Options, create, read_callback, read_lines, request
 from drivers.providers.lists import ListsMark
-from drivers.simulator.providers import ProviderSimulation
+from drivers.simulator.providers import Course, ProviderSimulation
 from drivers.simulator.providers.clickatell import Knobs
 from tests.drivers.providers.support import (
     Clock,
@@ -749,6 +749,7 @@ def test_against_the_fake_from_send_to_report(session: bool, loose: bool) -> Non
     async def main() -> None:
         async with ProviderSimulation(["clickatell"]) as sim:
             sim.clickatell.knobs = Knobs(loose=loose)
+            sim.set_course("clickatell", Course(final_after=None))  # else a slow machine sees only the end
             d = ClickatellDriver("cloud", fake_options(sim, session=session), monotonic=asyncio.get_running_loop().time)
             d._open._waits = (0.0, 0.01)
             async with running(d) as sink:

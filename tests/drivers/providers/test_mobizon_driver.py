@@ -39,6 +39,7 @@ from tests.drivers.providers.rest_support import (
     running,
     submission,
 )
+from tests.drivers.providers.support import Clock
 
 KEY = "K" * 40
 TO = "+4915100000001"
@@ -115,13 +116,13 @@ def test_states_are_polled_and_come_with_the_price(word: str, fate: ReportFate) 
 
 def test_states_are_asked_a_hundred_at_a_time() -> None:
     async def story(sim: ProviderSimulation) -> None:
-        clock = Shifted()
+        clock = Clock()
         sim.set_course("mobizon", Course(final_after=0.0))
         driver = MobizonDriver("mz", options(sim, prices=False), monotonic=clock)
         async with running(driver) as sink:
             for n in range(130):
                 await driver.submit(sent(attempt=f"att_{n:013d}"))
-            clock.ahead += 11.0
+            clock.at += 11.0
             await sink.wait(lambda event: len(sink.of(StatusReport)) == 130)
         asked = [seen for seen in sim.requests("mobizon") if seen.operation == "status"]
         assert [seen.request.body.count(b"ids%5B") for seen in asked] == [100, 30]
@@ -292,6 +293,7 @@ def test_a_webhook_with_the_wrong_secret_is_refused() -> None:
 
 def test_balance_senders_list_and_state() -> None:
     async def story(sim: ProviderSimulation) -> None:
+        sim.set_course("mobizon", Course(final_after=None))
         driver = MobizonDriver("mz", options(sim, poll=False))
         async with running(driver):
             balance = await driver.balance()

@@ -886,12 +886,13 @@ def test_a_report_of_no_money_stops_the_account_until_there_is_some() -> None:
         async with ProviderSimulation(["smsc"]) as sim:
             sim.service("smsc").set_course(Course(sent_after=0.0, final_after=0.0, word="24"))
             d = SmscDriver("cloud", fake_options(sim, poll_after=0.01), monotonic=asyncio.get_running_loop().time)
-            d._link._recheck = 0.05
             async with running(d) as sink:
                 await d.submit(text(1))
                 sim.account("smsc").credit = Decimal(0)
                 blocked = await sink.first(LinkChange, lambda c: c.state is LinkState.BLOCKED)
                 assert (blocked.code, blocked.reason) == ("24", "a report says: not enough money on the account")
+                d._link._recheck, d._link._until = 0.05, 0.0  # its five minutes are over
+                d._link._changed.set()
                 await sink.first(LinkChange, lambda c: c.code == "smsc_3")  # the balance says so too
                 sim.account("smsc").credit = Decimal(5)
                 await sink.first(LinkChange, lambda c: c.state is LinkState.UP and c is not sink.of(LinkChange)[0])
