@@ -95,7 +95,7 @@ def test_the_writer_gives_the_ballast_up_when_sqlite_is_full(place: Place) -> No
             with pytest.raises(StoreFull):
                 await store.write(lambda c: c.add([message(text="x" * 1000) for _ in range(500)]))
             assert held(ballast) == 0
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await critical.wait()
 
     asyncio.run(story())

@@ -97,7 +97,7 @@ def test_damage_in_a_large_file_is_found_beside_the_work(place: Place) -> None:
             with pytest.raises(StoreDamaged):
                 await store.write(lambda c: c.add([message()]))
 
-    asyncio.run(asyncio.wait_for(story(), 10))
+    asyncio.run(asyncio.wait_for(story(), 60))
 
 
 def test_a_commit_is_synced_and_what_was_deleted_is_wiped(tmp_path: Path) -> None:

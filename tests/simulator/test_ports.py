@@ -29,7 +29,7 @@ OK = b"\r\nOK\r\n"
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(work(), 20))
+    asyncio.run(asyncio.wait_for(work(), 60))
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -45,7 +45,7 @@ class Host:
     """A program at the port, in a thread for each call."""
 
     def __init__(self, port: str) -> None:
-        self.line = serial.Serial(port, 115200, timeout=5, exclusive=True)
+        self.line = serial.Serial(port, 115200, timeout=60, exclusive=True)
 
     async def say(self, data: bytes, until: bytes = OK) -> bytes:
         def work() -> bytes:
@@ -91,7 +91,7 @@ def test_pyserial_talks_to_every_modem(runner: Callable[[Coroutine[Any, Any, Non
                 assert modem.iccid.encode() in await host.say(b"AT+CCID\r")
                 host.close()
 
-    runner(asyncio.wait_for(work(), 20))
+    runner(asyncio.wait_for(work(), 60))
 
 
 def test_identities_end_in_a_check_digit() -> None:
@@ -312,7 +312,7 @@ def test_the_command_serves_and_is_steered_from_another_process(tmp_path: Path) 
         first, second = told["modems"]
         assert first["port"] == str(tmp_path / "modem0")
         assert control.stat().st_mode & 0o077 == 0
-        with Control(control) as steer, serial.Serial(first["port"], timeout=5) as line:
+        with Control(control) as steer, serial.Serial(first["port"], timeout=60) as line:
             assert [modem["plugged"] for modem in steer.ask("state")["modems"]] == [True, True]
             line.write(b"ATE0\r")
             line.read_until(OK)
@@ -345,7 +345,7 @@ def test_the_command_serves_and_is_steered_from_another_process(tmp_path: Path) 
                 with pytest.raises(ControlError):
                     steer.ask(do, **arguments)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert not control.exists()
         assert not os.path.lexists(first["port"])
     finally:

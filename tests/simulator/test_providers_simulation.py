@@ -30,7 +30,7 @@ FORM = {"recipient": "4915100000001", "text": "Pump 3 stopped", "params[name]": 
 
 
 def client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=5, trust_env=False)
+    return httpx.AsyncClient(timeout=60, trust_env=False)
 
 
 def test_all_five_stand_on_ports_of_their_own() -> None:

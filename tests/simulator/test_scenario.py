@@ -205,7 +205,7 @@ def test_what_was_written_before_an_event_is_out_when_it_happens(tmp_path: Path,
     async def play() -> None:
         def happens(stage: Stage, what: str) -> None:
             said = b""
-            while select.select([host], [], [], 0.5)[0] and not said.endswith(b"OK\r\n"):
+            while not said.endswith(b"OK\r\n") and select.select([host], [], [], 10)[0]:
                 said += os.read(host, 1000)
             seen.append(said)
 
@@ -217,7 +217,7 @@ def test_what_was_written_before_an_event_is_out_when_it_happens(tmp_path: Path,
             await stage.finished()
             os.close(host)
 
-    asyncio.run(asyncio.wait_for(play(), 10))
+    asyncio.run(asyncio.wait_for(play(), 60))
     assert seen == [b"\r\n" + b"x" * 2000 + b"\r\n\r\nOK\r\n"]
 
 
@@ -245,7 +245,7 @@ def test_a_scenario_on_a_pty(tmp_path: Path, chunk: int) -> None:
             assert stage.extra == [Extra(-1, b"AT")]
             os.close(host)
 
-    asyncio.run(asyncio.wait_for(play(), 10))
+    asyncio.run(asyncio.wait_for(play(), 60))
     assert happened == ["antenna falls off"]
 
 
@@ -261,7 +261,7 @@ def test_a_host_that_strays_fails_the_stage(tmp_path: Path) -> None:
                 os.close(host)
 
     with pytest.raises(ScenarioFailed, match="AT\\+CMGS=19"):
-        asyncio.run(asyncio.wait_for(play(), 10))
+        asyncio.run(asyncio.wait_for(play(), 60))
 
 
 def read_until(host: int, end: bytes) -> bytes:

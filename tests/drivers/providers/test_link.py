@@ -34,7 +34,7 @@ class Check:
 
 async def watched(link: Link, sink: Collector, *states: LinkState) -> None:
     task = asyncio.create_task(link.run(sink))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         for state in states:
             await sink.first(LinkChange, lambda c, state=state: c.state is state)  # type: ignore[misc]
     task.cancel()
