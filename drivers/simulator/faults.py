@@ -144,6 +144,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     zombie_until: Cure | None = None  # registered, and every send answers CMS 331, until that is done to the modem
     hung_until: Cure | None = None  # nothing is answered or announced until that is done to it
     sends: tuple[SendFault, ...] = ()
+    on_air: bool = False  # what the network took is answered when this is False again; nothing comes in meanwhile
     busy_drops: bool = False  # bytes that come while a command runs are lost; otherwise they wait
     announce: bool = True  # False: no +CMTI although CNMI asks for it
     announce_storage: str | None = None  # +CMTI names this one, whatever is true

@@ -78,6 +78,7 @@ class Modem:
         self._in = bytearray()
         self._held: list[bytes] = []  # unsolicited, until the data behind a prompt has come
         self._awaiting: Callable[[bytes], None] | None = None
+        self._on_air: Callable[[], None] | None = None  # gives the answer that is withheld
         self._timers: dict[int, Timer] = {}
         self._timer_count = 0
         self._sends: Tally[SendFault] = Tally()
@@ -110,7 +111,7 @@ class Modem:
         self._in.clear()
         self._writer.clear()
         self._held.clear()
-        self._awaiting = None
+        self._awaiting = self._on_air = None
         self._busy = False
         self.told_full = False
         self.radio = 1
@@ -146,6 +147,8 @@ class Modem:
             self.ussd_to_ignore = self.faults.ussd_ignored
         if "noise" in knobs or "noise_every" in knobs:
             start_noise(self)
+        if not self.faults.on_air:
+            self._landed()
         if self.receptive:
             self.network.available(self.sim)
         return self.faults
@@ -337,6 +340,18 @@ class Modem:
             case Then.DEAF:
                 self.set_faults(deaf=True)
 
+    def hold(self, answer: Callable[[], None]) -> None:
+        """A text stays on the air while the knob `on_air` says so; nothing else is done until it has its answer."""
+        self._busy = True
+        self._on_air = answer
+
+    def _landed(self) -> None:
+        answer, self._on_air = self._on_air, None
+        if answer is not None:
+            self._busy = False
+            answer()
+            self._consume()
+
     def wording(self, error: AtError) -> str:
         """27.007 §9: +CMEE decides how much is told; +CMS ERROR is always told (27.005 §3.2.5)."""
         if error.kind == "CMS" and error.code:
@@ -363,6 +378,7 @@ class Modem:
             and self.radio == 1
             and self.clock.monotonic() >= self.sms_ready_at
             and not self._is_deaf()
+            and self._on_air is None  # a report would come before the answer
         )
 
     def storage(self, name: str) -> Storage:

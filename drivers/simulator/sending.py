@@ -95,6 +95,14 @@ def _submit(
         return
     if sent is not None:
         sent.stat = _SENT
+    if faults.on_air:
+        modem.hold(partial(_taken, modem, name, entry, fault, 0.0))
+    else:
+        _taken(modem, name, entry, fault, after)
+
+
+def _taken(modem: Modem, name: str, entry: Entry, fault: SendFault | None, after: float) -> None:
+    """The answer for what the network has."""
     result = f"{name}: {entry.tp_mr}"
     if modem.settings.service == 1 and modem.profile.cmgs_time_stamp:
         result += f',"{tpdu.stamp_text(tpdu.time_stamp(modem.clock.wall()))}"'

@@ -76,6 +76,31 @@ def test_what_comes_while_a_send_runs_waits_and_is_counted() -> None:
     assert rig.modem.intrusions == 1
 
 
+def test_a_text_stays_on_the_air_until_it_is_let_go_and_nothing_overtakes_its_answer() -> None:
+    rig = Rig(network=NetworkFaults(reports=0.5), faults=Faults(latency={"+CMGS": 2.0}, on_air=True))
+    rig.say(b"AT+CNMI=2,1,0,1\r")
+    assert rig.send(after=100) == b""
+    (entry,) = rig.network.ledger
+    assert [entry.answered_at, entry.answer] == [None, ""]
+    rig.network.inject(rig.number, "Hello")
+    assert rig.say(b"AT\r", after=1.0) == b""
+    rig.modem.set_faults(on_air=False)
+    first, _, others = rig.look().partition(OK)
+    assert first + OK == sent(0)
+    assert [others.count(word) for word in (OK, b"+CDS: ", b"+CMTI: ")] == [1, 1, 1]
+    assert entry.answered_at == rig.clock.monotonic()
+    assert rig.send(after=2.0).startswith(sent(1)), "with its latency again"
+
+
+def test_what_was_on_the_air_is_not_answered_after_a_restart() -> None:
+    rig = Rig(faults=Faults(on_air=True, boot_seconds=1.0))
+    rig.send()
+    rig.modem.reboot()
+    rig.pass_time(30)
+    rig.modem.set_faults(on_air=False)
+    assert b"+CMGS" not in rig.look()
+
+
 def test_an_unsolicited_line_is_held_back_at_the_prompt() -> None:
     rig = Rig()
     rig.say(b"AT+CNMI=2,1\r")
