@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,23 @@ class Gateway:
                 if message["status"] in wanted:
                     return message
                 self.seen.append(await self._events.get())
+
+    @contextmanager
+    def on_air(self, channel: str) -> Iterator[None]:
+        """What this modem sends stays on the air until the end of the block, however long that takes; the driver waits
+        three minutes."""
+        modem = self.sim.modems[int(channel.removeprefix("modem"))]
+        modem.set_faults(on_air=True)
+        try:
+            yield
+        finally:
+            modem.set_faults(on_air=False)
+
+    async def claimed(self, channel: str, count: int) -> None:
+        """As soon as the channel has so many texts, the one on the air and its backlog. No event tells of a claim."""
+        async with asyncio.timeout(PATIENCE):
+            while self.app.channels[channel].load < count:
+                await self.http.get("/v1/channels")
 
     def texts(self, text: str | None = None) -> list[str]:
         """What the network took, oldest first."""

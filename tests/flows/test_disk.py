@@ -58,19 +58,20 @@ def test_a_disk_that_fills_stops_orders_and_arming_and_goes_on_by_itself(tmp_pat
     room = {"free": 1_000 * MB}
 
     async def flow() -> None:
-        async with gateway(tmp_path, delay=1.5, room=lambda _: (room["free"] - held(ballast), 1_024 * MB)) as gate:
+        async with gateway(tmp_path, room=lambda _: (room["free"] - held(ballast), 1_024 * MB)) as gate:
             room["free"] = 80 * MB
             await gate.event("disk_room", state="low")
             assert "make room" in (await gate.http.get("/readyz")).json()["detail"]
-            first = await gate.send(ALICE, "on the air")
-            second = await gate.send(ALICE, "waits")
-            await gate.event("armed", message=first)
-            room["free"] = 20 * MB
-            await gate.event("disk_room", state="critical")
-            assert held(ballast) == 0
-            await refused(gate)
-            metrics = (await gate.http.get("/metrics")).text
-            assert 'gsmbridge_disk_level{level="critical"} 1.0' in metrics
+            with gate.on_air("modem0"):
+                first = await gate.send(ALICE, "on the air")
+                second = await gate.send(ALICE, "waits")
+                await gate.event("armed", message=first)
+                room["free"] = 20 * MB
+                await gate.event("disk_room", state="critical")
+                assert held(ballast) == 0
+                await refused(gate)
+                metrics = (await gate.http.get("/metrics")).text
+                assert 'gsmbridge_disk_level{level="critical"} 1.0' in metrics
             await gate.status(first, "sent", "delivered")
             gate.sim.network.inject(gate.sim.modems[0].number, "still comes in", sender=CAROL)
             await gate.event("received")
@@ -93,13 +94,14 @@ def filled(directory: Path) -> None:
     ballast = directory / "state" / BALLAST
 
     async def flow() -> None:
-        async with gateway(directory, delay=1.5) as gate:
-            first = await gate.send(ALICE, "on the air")
-            second = await gate.send(ALICE, "waits")
-            await gate.event("armed", message=first)
-            filler.fill()
-            await gate.event("disk_room", state="critical")
-            await refused(gate)
+        async with gateway(directory) as gate:
+            with gate.on_air("modem0"):
+                first = await gate.send(ALICE, "on the air")
+                second = await gate.send(ALICE, "waits")
+                await gate.event("armed", message=first)
+                filler.fill()
+                await gate.event("disk_room", state="critical")
+                await refused(gate)
             await gate.status(first, "sent", "delivered")
             assert held(ballast) == 0
             filler.fill()  # also what the ballast gave

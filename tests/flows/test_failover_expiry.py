@@ -12,7 +12,6 @@ from tests.flows.gateway import gateway
 
 ALICE, BOB = "+447700900900", "+447700900901"
 SECOND = 1000
-SLOW = 2.0  # seconds that the second modem is at work
 
 
 @pytest.mark.parametrize("in_time", [True, False])
@@ -20,16 +19,18 @@ def test_a_text_that_waits_for_its_second_way_expires_there(tmp_path: Path, in_t
     clock = {"ahead": 0}
 
     async def flow() -> None:
-        async with gateway(tmp_path, modems=2, delay=SLOW, now_ahead=clock) as gate:
+        async with gateway(tmp_path, modems=2, now_ahead=clock) as gate:
             hook = {"url": "https://hooks.example.org/sms", "events": ["message.*"]}
             made = await gate.http.post("/v1/webhooks", json=hook)
             assert made.status_code == 201, made.text
             gate.sim.modems[0].set_faults(sends=(SendFault(stage=Stage.PROMPT, code=302, times=0),))
-            busy = await gate.send(BOB, "keeps the second one busy", channel="modem1")
-            await gate.event("armed", channel="modem1")
-            id = await gate.send(ALICE, "code 1234", valid_for=60)
-            await gate.event("not_sent", channel="modem0")
-            clock["ahead"] += (30 if in_time else 61) * SECOND
+            with gate.on_air("modem1"):
+                busy = await gate.send(BOB, "keeps the second one busy", channel="modem1")
+                await gate.event("armed", channel="modem1")
+                id = await gate.send(ALICE, "code 1234", valid_for=60)
+                await gate.event("not_sent", channel="modem0")
+                await gate.claimed("modem1", 2)
+                clock["ahead"] += (30 if in_time else 61) * SECOND
             await gate.status(busy, "sent", "delivered")
             message = await gate.status(id, *(("sent", "delivered") if in_time else ("expired",)))
             told = (await gate.http.get("/v1/events", params={"limit": 50})).json()["items"]

@@ -140,10 +140,12 @@ async def test_a_channel_outside_its_hours_is_passed_over_and_waited_for_when_it
 async def test_quiet_hours_that_begin_between_claim_and_arm_give_the_text_back(tmp_path: Path) -> None:
     """Row 55 of the fault matrix."""
     clock = clock_at(20, 59)
-    async with gateway(tmp_path, settings=quiet("9-21"), now_ahead=clock, delay=0.3) as gate:
-        ids = [await gate.send(TO, f"text {n}") for n in range(4)]
-        await gate.event("armed", message=ids[0])
-        clock["ahead"] += HOUR  # the others are claimed, in the channel's backlog
+    async with gateway(tmp_path, settings=quiet("9-21"), now_ahead=clock) as gate:
+        with gate.on_air("modem0"):
+            ids = [await gate.send(TO, f"text {n}") for n in range(4)]
+            await gate.event("armed", message=ids[0])
+            await gate.claimed("modem0", 3)  # two more, in the channel's backlog
+            clock["ahead"] += HOUR
         await gate.status(ids[0], "sent", "delivered")
         for id in ids[1:]:
             held = await gate.status(id, "scheduled")
@@ -207,7 +209,7 @@ async def test_a_key_brings_its_hours(tmp_path: Path) -> None:
         key = await gate.http.post("/v1/keys", json=asked)
         assert key.json()["windows"] == [{"by": "key", "windows": ["8-20"], "zone": "Europe/Warsaw"}]
         headers = {"Authorization": f"Bearer {key.json()['secret']}"}
-        async with httpx.AsyncClient(base_url=gate.app.url, headers=headers) as client:
+        async with httpx.AsyncClient(base_url=gate.app.url, headers=headers, timeout=20) as client:
             held = (await client.post("/v1/messages", json={"to": TO, "text": "x"})).json()
             assert (held["hold"]["by"], hour_of(held["due_at"])) == ("key", "07:00")
             batch = (await client.post("/v1/batches", json={"to": [TO, WARSAW], "text": "x"})).json()
@@ -274,14 +276,14 @@ async def test_a_waiting_text_can_be_changed_and_changing_it_twice_is_no_mistake
 
 @flow
 async def test_a_claimed_text_is_sent_as_it_was_changed_and_never_twice(tmp_path: Path) -> None:
-    async with gateway(tmp_path, delay=0.4) as gate:
-        first, second, third = [await gate.send(TO, text) for text in ("first", "second", "third")]
-        await gate.event("armed", message=first)
-        while gate.app.channels["modem0"].load < 3:  # until both are claimed, in the channel's backlog
-            await gate.message(first)
-        await patch(gate, second, text="changed")
-        moved = await patch(gate, third, time="+60")
-        assert moved["status"] == "scheduled"
+    async with gateway(tmp_path) as gate:
+        with gate.on_air("modem0"):
+            first, second, third = [await gate.send(TO, text) for text in ("first", "second", "third")]
+            await gate.event("armed", message=first)
+            await gate.claimed("modem0", 3)
+            await patch(gate, second, text="changed")
+            moved = await patch(gate, third, time="+60")
+            assert moved["status"] == "scheduled"
         await gate.status(second, "sent", "delivered")
         assert gate.texts() == ["first", "changed"]
         assert (await gate.message(third))["status"] == "scheduled"
@@ -389,13 +391,13 @@ async def test_the_windows_of_a_batch_bind_beside_those_of_its_messages(tmp_path
 async def test_validity_that_ends_between_claim_and_arm_sends_nothing_unless_it_was_prolonged(tmp_path: Path) -> None:
     """Row 56 of the fault matrix."""
     clock = {"ahead": 0}
-    async with gateway(tmp_path, now_ahead=clock, delay=0.4) as gate:
-        ids = [await gate.send(TO, f"text {n}", valid_for=60) for n in range(3)]
-        await gate.event("armed", message=ids[0])
-        while gate.app.channels["modem0"].load < 3:  # until both are claimed
-            await gate.message(ids[0])
-        await patch(gate, ids[2], valid_for=600)
-        clock["ahead"] += 120_000
+    async with gateway(tmp_path, now_ahead=clock) as gate:
+        with gate.on_air("modem0"):
+            ids = [await gate.send(TO, f"text {n}", valid_for=60) for n in range(3)]
+            await gate.event("armed", message=ids[0])
+            await gate.claimed("modem0", 3)
+            await patch(gate, ids[2], valid_for=600)
+            clock["ahead"] += 120_000
         expired = await gate.status(ids[1], "expired")
         assert (expired["code"], expired["attempts"]) == ("expired", [])
         await gate.status(ids[2], "sent", "delivered")
