@@ -109,10 +109,11 @@ def test_what_was_open_at_a_stop_is_asked_for_after_the_start(tmp_path: Path, na
     """Reports by question only: what to ask about is in the store, not in the driver's memory."""
 
     async def flow() -> None:
-        more = {"catch_up_pages": 0} if name == "mobizon" else {}
+        more: dict[str, Any] = {"catch_up_pages": 0} if name == "mobizon" else {}
         async with ProviderSimulation((name,)) as clouds:
-            clouds.set_course(name, Course(final_after=0.1))  # asked about after ten seconds
-            async with gateway(tmp_path, modems=0, providers=(name,), clouds=clouds, provider_options=more) as gate:
+            clouds.set_course(name, Course(final_after=0.1))
+            late = more | {"poll_after": 1000.0}  # not asked about before the stop
+            async with gateway(tmp_path, modems=0, providers=(name,), clouds=clouds, provider_options=late) as gate:
                 id = await gate.send(ALICE)
                 await gate.status(id, "sent")
             async with gateway(tmp_path, modems=0, providers=(name,), clouds=clouds, provider_options=more) as gate:

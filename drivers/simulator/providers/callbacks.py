@@ -29,7 +29,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
     login: str = ""
     password: str = ""
     repeats: Sequence[float] = ()
-    within: float = 5.0  # seconds for one try
+    within: float = 15.0  # seconds for one try; only a guard against one that hangs
     accepted: Callable[[int, bytes], bool] = lambda status, body: 200 <= status < 300
 
 
