@@ -39,6 +39,7 @@ from tests.webhooks.support import delivery
 T = TypeVar("T")
 
 PHONE = "+48600700800"
+PATIENCE = 60.0  # seconds; never waited for when things go well
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -171,7 +172,7 @@ class Service:
         await self.store.close()
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
     async def _channels(self) -> list[ChannelSnapshot]:
         return self.channels
@@ -241,9 +242,9 @@ def running(directory: Path) -> Iterator[Service]:
     thread.start()
     service = Service(directory, loop)
     try:
-        asyncio.run_coroutine_threadsafe(service.start(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(service.start(), loop).result(PATIENCE)
         yield service
-        asyncio.run_coroutine_threadsafe(service.stop(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(service.stop(), loop).result(PATIENCE)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)

@@ -101,11 +101,12 @@ def sent(service: Service, name: str, count: int) -> None:
         if name == "mobizon":
             form = {"recipient": f"491510000{n:04}", "text": f"Pump {n}\x1b[2J", "from": "PLANT"}
             path = f"{url}/service/message/sendSmsMessage?apiKey={account.key}"
-            assert httpx.post(path, data=form, trust_env=False).json()["code"] == 0
+            assert httpx.post(path, data=form, trust_env=False, timeout=60).json()["code"] == 0
         else:
             order = {"gsm": f"+48600700{n:03}", "text": f"Pump {n}", "messageId": f"m-{n}"}
             login = {"authorization": f"Bearer {account.token}"}
-            assert httpx.post(f"{url}/rest/sms", json=order, headers=login, trust_env=False).status_code == 200
+            answer = httpx.post(f"{url}/rest/sms", json=order, headers=login, trust_env=False, timeout=60)
+            assert answer.status_code == 200
 
 
 def test_the_providers_own_messages_page_by_page(service: Service) -> None:
@@ -205,7 +206,7 @@ def test_simulated_providers_are_there_until_they_are_stopped(tmp_path: Path, mo
         found = next(one["providers"] for one in told if "providers" in one)
         assert set(found) == set(PROVIDERS)
         url = f"{found['mobizon']['url']}/service/user/getOwnBalance?apiKey={found['mobizon']['key']}"
-        assert "balance" in httpx.get(url, trust_env=False).text
+        assert "balance" in httpx.get(url, trust_env=False, timeout=60).text
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
@@ -250,7 +251,7 @@ def test_a_service_with_two_accounts_sends_by_them_and_takes_their_calls(tempora
             url = next(word for word in log.split() if word.startswith("url=")).removeprefix("url=")
             reply = {"phone": PHONE.removeprefix("+"), "mes": "And back", "to": "79990000000"}
             for key, status in ((token, 200), (token[:-1] + "x", 404)):
-                answer = httpx.post(f"{url}/v1/callbacks/sms/{key}", data=reply, trust_env=False)
+                answer = httpx.post(f"{url}/v1/callbacks/sms/{key}", data=reply, trust_env=False, timeout=60)
                 assert answer.status_code == status
             inbox = command("inbox", "--config", config, "-o", "json").json
             assert [m["text"] for m in inbox["inbound"]] == ["And back"]

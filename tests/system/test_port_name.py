@@ -17,6 +17,16 @@ from drivers.simulator import Simulation
 
 PROGRAM = Path(__file__).parents[2] / "udev/gsmbridge_port.py"
 
+# The program for a modem that lives in this process: where the machine stalls, that one answers late.
+PATIENT = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("gsmbridge_port", sys.argv[1])
+program = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(program)
+program.ANSWER = 60.0
+sys.exit(program.main(sys.argv[2:]))
+"""
+
 
 def loaded() -> Any:
     spec = importlib.util.spec_from_file_location("gsmbridge_port", PROGRAM)
@@ -27,9 +37,10 @@ def loaded() -> Any:
     return module
 
 
-async def run(*arguments: str) -> tuple[int, list[str]]:
+async def run(*arguments: str, patient: bool = False) -> tuple[int, list[str]]:
+    order = [sys.executable, "-I", *(["-c", PATIENT] if patient else []), str(PROGRAM), *arguments]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", str(PROGRAM), *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *order, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     out, _ = await process.communicate()
     return process.returncode or 0, out.decode().splitlines()
@@ -42,7 +53,7 @@ async def ask(hold: bool = False) -> tuple[str, tuple[int, list[str]]]:
         with open(modem.port, "rb+", buffering=0) as port:  # noqa: ASYNC230 - a line, not a disk
             if hold:
                 fcntl.flock(port, fcntl.LOCK_EX)
-            return modem.imei, await run(os.ttyname(port.fileno()))
+            return modem.imei, await run(os.ttyname(port.fileno()), patient=not hold)
 
 
 def test_a_command_port_says_which_modem_it_is() -> None:

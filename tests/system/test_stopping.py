@@ -19,10 +19,13 @@ import httpx
 import pytest
 
 from drivers.simulator import Simulation
+from drivers.simulator.faults import Answer, Faults, SendFault
 from tests.flows.gateway import gateway
 
 ALICE, BOB = "+447700900999", "+447700900888"
 PATIENCE = 60.0
+# The network takes the first text and the modem says nothing of it, so no stall of the machine lets it end too soon.
+MUTE = Faults(sends=(SendFault(taken=True, answer=Answer.NONE),))
 
 CONFIG = """
 [service]
@@ -94,7 +97,9 @@ class Manager:
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx.AsyncClient]:
-        transport = httpx.AsyncHTTPTransport(uds=str(self.state / "gsmbridge.sock"))
+        """Whoever holds it keeps its connection, however long nothing is asked."""
+        limits = httpx.Limits(keepalive_expiry=None)
+        transport = httpx.AsyncHTTPTransport(uds=str(self.state / "gsmbridge.sock"), limits=limits)
         async with httpx.AsyncClient(transport=transport, base_url="http://gsmbridge", timeout=10) as http:
             yield http
 
@@ -126,6 +131,15 @@ async def order(http: httpx.AsyncClient, text: str) -> int:
     return (await http.post("/v1/messages", json={"to": ALICE, "text": text})).status_code
 
 
+async def assigned(http: httpx.AsyncClient) -> None:
+    """The channel has another text at hand, behind the one that is on the air."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            if (await http.get("/v1/channels")).json()["items"][0]["backlog"]:
+                return
+            await asyncio.sleep(0.02)  # another process: there is nothing to wait on
+
+
 async def stopped_with_a_text_on_the_air(manager: Manager, sim: Simulation) -> None:
     """The modem has the text and has not answered when the service is asked to end."""
     await manager.start()
@@ -138,16 +152,18 @@ async def stopped_with_a_text_on_the_air(manager: Manager, sim: Simulation) -> N
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_is_on_the_air_is_waited_for_and_nothing_else_goes(tmp_path: Path, number: signal.Signals) -> None:
     async def story() -> None:
-        async with managed(tmp_path, delay=2.0) as (manager, sim):
+        async with managed(tmp_path, faults=MUTE) as (manager, sim):
             await manager.start()
             async with manager.client() as http:
                 assert await order(http, "on the air") == 202
                 assert await order(http, "waits") == 202
-                await sim.network.submits(1)  # it has the text, and answers in two seconds
+                await sim.network.submits(1)
                 manager.process.send_signal(number)
                 await manager.heard(b"STOPPING=1")
                 answer = await http.post("/v1/messages", json={"to": BOB, "text": "too late"})
                 assert (answer.status_code, answer.json()["code"]) == (503, "draining")
+                (on_the_air,) = sim.network.ledger
+                sim.modems[0].modem.answer("+CMGS", [f"+CMGS: {on_the_air.tp_mr}"], "OK")
             status, _ = await manager.ended()
             assert status == 0
             assert manager.stored() == {"on the air": ("sent", ""), "waits": ("queued", "")}
@@ -207,12 +223,13 @@ def test_a_disk_that_fails_ends_the_service_promises_nothing_and_loses_nothing(t
     """Faults 46 and 47."""
 
     async def story() -> None:
-        async with managed(tmp_path, delay=1.0) as (manager, sim):
+        async with managed(tmp_path, faults=MUTE) as (manager, sim):
             await manager.start(program=FAILING)
             async with manager.client() as http:
                 assert await order(http, "on the air") == 202
                 assert await order(http, "waits") == 202
                 await sim.network.submits(1)
+                await assigned(http)  # so that nothing is being written when the disk fails
                 manager.process.send_signal(signal.SIGUSR1)
                 with suppress(httpx.HTTPError):  # gone before it answers
                     answer = await http.post("/v1/messages", json={"to": ALICE, "text": "not promised"})
@@ -235,7 +252,7 @@ def test_a_blocked_event_loop_is_not_fed_and_what_it_held_is_safe(tmp_path: Path
     """Fault 58."""
 
     async def story() -> None:
-        async with managed(tmp_path, delay=3.0) as (manager, sim):
+        async with managed(tmp_path, faults=MUTE) as (manager, sim):
             await manager.start(watchdog=1.0, program=BLOCKED)
             async with manager.client() as http:
                 assert await order(http, "on the air") == 202
