@@ -21,6 +21,7 @@ import tty
 PATIENCE = 15.0  # seconds; a modem that was just plugged in answers after some of them (udev itself waits 180)
 ANSWER = 2.0  # seconds for one answer
 PAUSE = 0.5
+LATE = 2  # so many OKs to an earlier AT may come before the answer of a slow modem
 LIMIT = 4096  # octets of an answer; a port that talks without end is no command port
 POSITION = re.compile(rb"\$G[A-Z]{4},")  # a GPS port: it only talks
 IMEI = re.compile(rb"(?m)^(?:\+CGSN: *)?\"?([0-9]{14,16})\"?\s*$")
@@ -73,8 +74,13 @@ def _keep_lines_up(port: int) -> None:
 
 def _imei(port: int) -> str:
     os.write(port, b"AT+CGSN\r")
-    found = IMEI.search(_read(port))
-    return found[1].decode("ascii") if found else ""
+    for _ in range(1 + LATE):
+        said = _read(port)
+        if found := IMEI.search(said):
+            return found[1].decode("ascii")
+        if not said or b"ERROR" in said:
+            break
+    return ""
 
 
 def _ask(port: int, command: bytes) -> "bytes | None":

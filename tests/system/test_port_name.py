@@ -9,6 +9,8 @@ import os
 import pty
 import sys
 from pathlib import Path
+from threading import Thread
+from time import sleep
 from typing import Any
 
 import pytest
@@ -72,6 +74,34 @@ def test_a_port_that_never_answers_costs_its_patience_and_says_nothing() -> None
         module.ANSWER = module.PAUSE = 0.01
         assert module.identify(os.ttyname(theirs), patience=0.05) == []
     finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_an_ok_that_comes_late_is_not_taken_for_the_answer_to_the_next_question() -> None:
+    """A modem that was asked twice before it spoke says OK once more."""
+    ours, theirs = pty.openpty()
+
+    def modem() -> None:
+        for command, answers in (
+            (b"AT\r", [b"\r\nOK\r\n"]),
+            (b"AT+CGSN\r", [b"\r\nOK\r\n", b"\r\n490154203237518\r\n\r\nOK\r\n"]),
+        ):
+            said = b""
+            while not said.endswith(command):
+                said += os.read(ours, 64)
+            for answer in answers:
+                os.write(ours, answer)
+                sleep(0.1)  # in pieces, as they come from a real one
+
+    thread = Thread(target=modem)
+    thread.start()
+    try:
+        module = loaded()
+        module.ANSWER = 60.0
+        assert module.identify(os.ttyname(theirs)) == ["GSMBRIDGE_AT=1", "GSMBRIDGE_IMEI=490154203237518"]
+    finally:
+        thread.join()
         os.close(ours)
         os.close(theirs)
 
