@@ -98,7 +98,7 @@ def test_the_providers_own_list() -> None:
         for n in range(30):
             form = {"recipient": f"491510000{n:04}", "text": f"Pump {n}", "from": "PLANT"}
             path = f"{simulation.url('mobizon')}/service/message/sendSmsMessage?apiKey={service.account.key}"
-            async with httpx.AsyncClient(trust_env=False) as http:
+            async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
                 assert (await http.post(path, data=form)).json()["code"] == 0
         answer = await s.admin.get("/v1/channels/mobizon/sent", params={"sort": "reference:desc", "sender": "PLANT"})
         assert answer.status_code == 200, answer.text

@@ -50,12 +50,12 @@ def test_both_listeners_serve_and_only_the_private_one_knows_the_operator() -> N
         addresses = await server.start()
         assert addresses.url is not None
         assert not addresses.url.endswith(":0")
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
             answer = await client.get(addresses.url)
             assert answer.text == "anybody"
             assert "server" not in answer.headers
             assert "date" in answer.headers
-        async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(folder / "s"))) as client:
+        async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(folder / "s")), timeout=20) as client:
             assert (await client.get("http://local/")).text == "operator"
         await server.stop()
         assert not (folder / "s").exists()
@@ -149,7 +149,7 @@ def test_stopping_lets_a_running_request_end() -> None:
         server = HttpServer(slow, listen="127.0.0.1:0")
         addresses = await server.start()
         assert addresses.url is not None
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
             asking = asyncio.create_task(client.get(addresses.url))
             await began.wait()
             stopping = asyncio.create_task(server.stop())
@@ -270,7 +270,7 @@ def test_a_slow_head_is_cut_off() -> None:
             assert answer.count(b"HTTP/1.1 200") == first.count(b"\r\n\r\n")
             writer.close()
         # One that takes its time between whole requests stays.
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
             for _ in range(2):
                 assert (await client.get(f"http://{addresses.listen}/")).status_code == 200
         await server.stop()

@@ -207,7 +207,7 @@ async def test_a_key_brings_its_hours(tmp_path: Path) -> None:
         key = await gate.http.post("/v1/keys", json=asked)
         assert key.json()["windows"] == [{"by": "key", "windows": ["8-20"], "zone": "Europe/Warsaw"}]
         headers = {"Authorization": f"Bearer {key.json()['secret']}"}
-        async with httpx.AsyncClient(base_url=gate.app.url, headers=headers) as client:
+        async with httpx.AsyncClient(base_url=gate.app.url, headers=headers, timeout=20) as client:
             held = (await client.post("/v1/messages", json={"to": TO, "text": "x"})).json()
             assert (held["hold"]["by"], hour_of(held["due_at"])) == ("key", "07:00")
             batch = (await client.post("/v1/batches", json={"to": [TO, WARSAW], "text": "x"})).json()
