@@ -42,13 +42,17 @@ def test_a_refused_one_is_tried_again_before_the_next_goes(tmp_path: Path) -> No
 
 def test_one_in_doubt_holds_the_next_for_the_evidence_window(tmp_path: Path) -> None:
     async def story() -> None:
-        async with gateway(tmp_path, evidence_window=2.0) as gate:
+        ahead = {"ahead": 0}
+        async with gateway(tmp_path, now_ahead=ahead) as gate:
             gate.sim.modems[0].set_faults(sends=(SendFault(code=38),))
             first = await gate.send(ALICE, "first", ordered=True, policy="at_most_once")
             second = await gate.send(ALICE, "second", ordered=True)
             await gate.status(first, "in_doubt")
             held = await gate.message(second)
             assert (held["code"], held["status"]) == ("ordered", "scheduled") or held["status"] == "queued"
+            assert gate.texts() == []
+            ahead["ahead"] = 601_000  # the window is ten minutes
+            await gate.app.timekeeping.look()
             await gate.status(second, "sent", "delivered")
             assert (await gate.message(first))["status"] == "in_doubt"
 

@@ -154,8 +154,8 @@ def test_a_pause_and_its_end_are_told_to_whoever_listens(tmp_path: Path) -> None
             await pass_time(400, ahead)
             await gate.event("channel_resumed", channel="mobizon")
             assert await shown_code(gate) == "up"
-            await gate.send("+48600700800", report=False)
-            await gate.event("sent", channel="mobizon")
+            id = await gate.send("+48600700800", report=False)
+            await gate.event("sent", message=id)
             found = await gate.app.store.read(lambda view: view.events(0, 1000))
         told = [(e.type.value, e.data["state"], e.data.get("code")) for e in found if e.type.startswith("channel.")]
         assert told == [("channel.down", "paused", "network_failing"), ("channel.up", "up", None)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -80,22 +81,28 @@ def test_a_doubt_without_evidence_is_resent_and_flagged(tmp_path: Path) -> None:
     """By another modem: the line of the first one rests for ten seconds, since the answer may still come there."""
 
     async def flow() -> None:
-        options = [{"result_timeout": 0.2}] * 2
+        options: list[dict[str, Any]] = [{"result_timeout": 0.2}, {}]
+        ahead = {"ahead": 0}
         async with gateway(
             tmp_path,
             modems=2,
             options=options,
             before=lambda sim: sim.modems[1].unplug(),
             up=1,
+            now_ahead=ahead,
             reports=None,
-            evidence_window=0.5,
         ) as gate:
             first, second = gate.sim.modems
             first.set_faults(sends=(SendFault(taken=True, answer=Answer.NONE),))
             id = await gate.send(ALICE)
             await gate.event("in_doubt", message=id)
             first.unplug()
+            await gate.event("channel_down", channel="modem0")
             second.replug()
+            await gate.event("channel_up", channel="modem1")
+            assert gate.texts() == ["Hello"]
+            ahead["ahead"] = 601_000  # the evidence window is ten minutes
+            await gate.app.timekeeping.look()
             message = await gate.status(id, "sent")
             assert gate.texts() == ["Hello", "Hello"]
             assert message["possible_duplicate"]

@@ -110,7 +110,7 @@ def test_a_route_that_asks_for_a_key_gets_what_its_schedules_send(tmp_path: Path
         async with gateway(tmp_path, modems=2, now_ahead=passed, settings=routed) as gate:
             made = (await gate.http.post("/v1/keys", json={"name": "crm", "scope": "send"})).json()
             headers = {"Authorization": f"Bearer {made['secret']}"}
-            async with httpx.AsyncClient(base_url=gate.app.url, headers=headers) as crm:
+            async with httpx.AsyncClient(base_url=gate.app.url, headers=headers, timeout=20) as crm:
                 wish = {"rule": "every 1 minute", "to": [ALICE], "message": {"text": "tick"}}
                 answer = await crm.post("/v1/schedules", json=wish)
                 assert answer.status_code == 201, answer.text

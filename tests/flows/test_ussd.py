@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.flows.gateway import Gateway, gateway
+from drivers.simulator.clock import SteppedClock
+from tests.flows.gateway import PATIENCE, Gateway, gateway
 
 CAROL = "+447700900777"
 
@@ -27,12 +28,20 @@ async def said(gate: Gateway, expected: int = 200, channel: str = "modem0", **bo
 def test_a_menu_in_every_form_while_texts_go(tmp_path: Path, form: str) -> None:
     async def flow() -> None:
         async with gateway(tmp_path) as gate:
-            gate.sim.modems[0].set_faults(ussd_form=form, ussd_delay=0.3)
+            gate.sim.modems[0].set_faults(ussd_form=form)
+            modem = gate.sim.modems[0].modem
+            running, standing = modem.clock, SteppedClock()
+            standing.advance(running.monotonic())
+            modem.clock = standing  # the network says nothing until it moves, however slow the machine is
             asked = asyncio.create_task(said(gate, code="*111#"))
-            await asyncio.sleep(0)
+            async with asyncio.timeout(PATIENCE):
+                while not modem.settings.ussd.number:  # noqa: ASYNC110 the simulation tells nobody
+                    await asyncio.sleep(0.01)
             id = await gate.send(CAROL)
             await gate.status(id, "sent", "delivered")
             assert not asked.done()
+            standing.advance(1.0)
+            modem.clock = running
             assert await asked == {"channel": "modem0", "text": "1 Balance\n2 Top-up", "state": "waits"}
             await gate.status(await gate.send(CAROL, "in between"), "sent", "delivered")
             assert (await said(gate, reply="2"))["state"] == "waits"

@@ -159,18 +159,22 @@ def test_gone_switches_the_endpoint_off_tells_the_others_and_keeps_what_waits(tm
 
 def test_retry_after_is_obeyed_for_the_whole_endpoint(tmp_path: Path) -> None:
     async def story(gate: Gateway, hook: Receiver) -> None:
-        made = await endpoint(gate, hook.url, events=["message.queued"])
-        hook.answer = says(503, head="retry-after: 1\r\n")
-        await gate.send(PHONE)
-        await hook.count(1)
-        await gate.event("webhook_failing")
-        hook.answer = says(200)
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        at: list[float] = []
+
+        async def busy_at_first(call: Call, writer: asyncio.StreamWriter) -> None:
+            at.append(loop.time())
+            answer = says(200) if len(at) > 1 else says(503, head="retry-after: 1\r\n")
+            await answer(call, writer)
+
+        made = await endpoint(gate, hook.url, events=["message.queued"])
+        hook.answer = busy_at_first
+        await gate.send(PHONE)
+        await gate.event("webhook_failing")
         await gate.send(PHONE)
         await settled(gate, made["id"])
-        assert loop.time() - began > 0.8
-        assert len(hook.calls) == 3
+        assert len(at) == 3
+        assert min(at[1:]) - at[0] > 0.95
 
     flow(tmp_path, story)
 
@@ -182,12 +186,14 @@ def test_an_endpoint_that_hangs_delays_no_other(tmp_path: Path) -> None:
 
         async with receiver() as stuck:
             stuck.answer = hang
-            await endpoint(gate, stuck.url, events=["message.queued"])
+            hanging = await endpoint(gate, stuck.url, events=["message.queued"])
             await endpoint(gate, hook.url, events=["message.queued"])
             for _ in range(20):
                 await gate.send(PHONE)
-            async with asyncio.timeout(5):
-                await hook.count(20)
+            await stuck.count(1)
+            await hook.count(20)
+            # None of the tries there has ended yet, so nobody can have waited for one.
+            assert (await gate.http.get(f"/v1/webhooks/{hanging['id']}/deliveries")).json()["items"] == []
             assert len(stuck.calls) <= 8
 
     flow(tmp_path, story)
@@ -264,10 +270,13 @@ def test_a_channel_tells_when_it_goes_down_and_comes_back(tmp_path: Path) -> Non
     async def story(gate: Gateway, hook: Receiver) -> None:
         await endpoint(gate, hook.url, events=["channel.*"], ordered=True)
         gate.sim.modems[0].unplug()
-        await hook.count(1)
+        calls = await hook.count(1)
         gate.sim.modems[0].replug()
-        calls = await hook.count(2)
-        assert [(c.json["type"], c.json["number"]) for c in calls[:2]] == [("channel.down", 1), ("channel.up", 2)]
+        while calls[-1].json["type"] == "channel.down":  # again where the port was looked for before it was back
+            calls = await hook.count(len(calls) + 1)
+        *before, after = [c.json for c in calls]
+        assert [c["type"] for c in (*before, after)] == ["channel.down"] * len(before) + ["channel.up"]
+        assert [c["number"] for c in (*before, after)] == [*range(1, len(calls) + 1)]
 
     flow(tmp_path, story)
 
@@ -290,11 +299,14 @@ def test_an_answer_after_the_time_out_is_none(tmp_path: Path) -> None:
             rules = Rules.of(LOCAL.allow_private, LOCAL.allow_http)
             poster = Poster(rules, trust(None), seal, wall, patience=0.3)
             hook.answer = late
-            found = await poster.deliver(msgspec.structs.replace(one, url=hook.url), event)
+            tries = 0
+            while not hook.calls:  # on a machine that stalls the time may be up before the call is there
+                tries += 1
+                found = await poster.deliver(msgspec.structs.replace(one, url=hook.url), event)
+                assert (found.ok, found.problem) == (False, "no whole answer within 0.3 s")
             over.set()
             await poster.close()
-        assert len(hook.calls) == 1
-        assert (found.ok, found.problem) == (False, "no whole answer within 0.3 s")
+        assert len(hook.calls) <= tries
 
     asyncio.run(story())
 

@@ -97,7 +97,7 @@ def test_no_spelling_of_this_machine_opens_a_socket(host: str) -> None:
         port = server.sockets[0].getsockname()[1]
         try:
             with pytest.raises((Forbidden, httpcore.ConnectError)):
-                await GuardedNetwork(PUBLIC).connect_tcp(host, port, timeout=5)
+                await GuardedNetwork(PUBLIC).connect_tcp(host, port, timeout=20)
         finally:
             server.close()
 
@@ -108,6 +108,6 @@ def test_no_spelling_of_this_machine_opens_a_socket(host: str) -> None:
 def test_the_refusal_says_how_to_allow_it() -> None:
     async def attempt() -> None:
         with pytest.raises(Forbidden, match=r'add "127\.0\.0\.1" to allow_private in \[webhooks\]'):
-            await GuardedNetwork(PUBLIC).connect_tcp("127.0.0.1", 9, timeout=5)
+            await GuardedNetwork(PUBLIC).connect_tcp("127.0.0.1", 9, timeout=20)
 
     asyncio.run(attempt())
