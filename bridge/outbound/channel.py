@@ -1,6 +1,11 @@
 """One channel at work: what is assigned to it is armed, submitted and settled, one part after the other.
 
 The transaction that records the end of one submission arms the next, so a modem at full speed costs one commit a part.
+Where commits take a good part of a modem's time, the next one is armed while its predecessor is on the air:
+
+    on the air:   | 1     | 2            | 3            |
+    to the disk:  | arm 2 | end 1, arm 3 | end 2, arm 4 |
+
 Never more than one is armed ahead: whatever is armed at a crash is in doubt.
 """
 
@@ -26,6 +31,7 @@ from bridge.outbound.holds import Holds
 from bridge.outbound.job import WHOLE, Job, job_for, submission
 from bridge.outbound.meter import QUOTA_USED, Meter
 from bridge.outbound.telling import Teller
+from bridge.policy.ahead import worth_arming
 from bridge.policy.correlation import recipient_key
 from bridge.pulse import Pulse
 from bridge.store import Changes, Store, StoreFull, View
@@ -85,6 +91,15 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
 class Armed(msgspec.Struct, frozen=True, kw_only=True):
     job: Job
     attempt: Attempt
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """A work of the store that has begun, and at whose end something is armed, or nothing."""
+
+    work: Callable[[Changes], Armed | None]
+    committed: Awaitable[Armed | None]
+    then: Callable[[], Awaitable[None]] | None = None  # once it is on disk
+    follows: bool = True  # something was to be armed
 
 
 class Channel:
@@ -160,6 +175,11 @@ class Channel:
         """Below half of what it may hold: time to claim."""
         return self.room > len(self.backlog)
 
+    @property
+    def waits_for_disk(self) -> bool:
+        """Commits take a good part of the time that a text takes."""
+        return worth_arming(commit=self._bridge.store.commit_took, submission=self._pace)
+
     def assign(self, message: Message, earlier: tuple[Attempt, ...]) -> None:
         self.backlog.append(job_for(message, earlier, self.sim, self.takes))
         self._work.set()
@@ -226,7 +246,8 @@ class Channel:
                 await asyncio.sleep(5)
 
     async def _send(self) -> None:
-        armed: Armed | None = None
+        armed: Armed | None = None  # goes on the air next
+        written: Written | None = None  # on its way to the disk while that one is on the air
         while True:
             self.pulse.beat()
             if armed is None:
@@ -239,30 +260,40 @@ class Channel:
                     await self._work.wait()
                     continue
                 self._idle.clear()
-                job = self.backlog.popleft()
-                armed = await self._write(partial(self._arm, job))
-                if armed is not None:
-                    self._tell.armed(armed.job.message, armed.attempt)
-                else:
-                    self._bridge.wake_dispatch()  # it may wait again, for another time or channel
+                armed = await self._end_of(self._begin(partial(self._arm, self._next_job())))
                 continue
             self.busy = True
-            started = monotonic()
-            error: SubmitError | None = None
-            receipt: Receipt | None = None
-            try:
-                receipt = await self.driver.submit(self._submission(armed))
-            except SubmitError as failure:
-                error = failure
-            except Exception as failure:
-                # What we cannot explain may have been sent (rule 3 of the contract).
-                log.exception("submit_failed channel=%s", self.id)
-                error = MaybeSent(f"the driver failed: {failure}", code="driver_failed", cause=Cause.DOUBT)
-            took = monotonic() - started
-            self.latencies.submission.observe(took)
-            if receipt is not None:
-                self._pace += (took - self._pace) * 0.2
-            armed = await self._settle(armed, receipt, error)
+            if written is None and self._arms_ahead(armed):
+                written = self._begin(partial(self._arm, self._next_job()))
+            receipt, error = await self._submit_one(armed)
+            ready = None if written is None else await self._end_of(written)
+            written = self._settle(armed, receipt, error, ready)
+            if ready is not None and error is None:
+                armed = ready
+                continue
+            armed, written = await self._end_of(written), None
+            if ready is not None and self._breaker.resting:
+                await self._end_of(self._settle(ready, None, _held_back(), ready))
+            elif ready is not None:
+                armed = ready
+
+    async def _submit_one(self, armed: Armed) -> tuple[Receipt | None, SubmitError | None]:
+        started = monotonic()
+        error: SubmitError | None = None
+        receipt: Receipt | None = None
+        try:
+            receipt = await self.driver.submit(self._submission(armed))
+        except SubmitError as failure:
+            error = failure
+        except Exception as failure:
+            # What we cannot explain may have been sent (rule 3 of the contract).
+            log.exception("submit_failed channel=%s", self.id)
+            error = MaybeSent(f"the driver failed: {failure}", code="driver_failed", cause=Cause.DOUBT)
+        took = monotonic() - started
+        self.latencies.submission.observe(took)
+        if receipt is not None:
+            self._pace += (took - self._pace) * 0.2
+        return receipt, error
 
     def _submission(self, armed: Armed) -> Submission:
         """Asked for right before it goes on the wire: here the waiting ends."""
@@ -362,54 +393,87 @@ class Channel:
         """One that its client changed since it was claimed waits where the change wants it; a cancelled one stays."""
         changes.release(message.id, message.channel or route_queue(message), message.due_at, as_of=message.updated_at)
 
-    async def _settle(self, armed: Armed, receipt: Receipt | None, error: SubmitError | None) -> Armed | None:
-        """Record how a submission ended and arm what comes next, in one transaction."""
+    def _settle(self, armed: Armed, receipt: Receipt | None, error: SubmitError | None, ready: Armed | None) -> Written:
+        """Begin to record how a submission ended and to arm what comes next, in one transaction. `ready`: what is armed
+        already, and goes first."""
         job, attempt, message = armed.job, armed.attempt, armed.job.message
         self._count(error)
         self._breaker.weigh(message.to, error)
         now = self._bridge.now()
         more_parts = receipt is not None and len(job.left) > 1
+        following: Job | None = None
         if more_parts:
-            following: Job | None = msgspec.structs.replace(job, left=job.left[1:])
-        else:
-            following = self.backlog.popleft() if self.backlog and self.fit else None
-        goes_on = following is not None and self.fit and following.sim == self.sim
+            if self.fit and job.sim == self.sim:
+                following = msgspec.structs.replace(job, left=job.left[1:])
+        elif self._follows if ready is None else error is None and self._arms_ahead(ready):
+            following = self._next_job()
         others = self._bridge.others(self.id, message) if isinstance(error, NotSent | Refused) else frozenset()
         around = settle.Surroundings(channel=self.id, others=others, sticks=self._bridge.sticks(message))
         rules = self._bridge.rules
-        next_armed: Armed | None = None
         taken: reports.Taken | None = None
 
-        def work(changes: Changes) -> None:
-            nonlocal next_armed, taken
-            next_armed = taken = None  # a second run after a full disk starts afresh
+        def work(changes: Changes) -> Armed | None:
+            nonlocal taken
+            taken = None  # a second run after a full disk starts afresh
             outcome = receipt if receipt is not None else error
             ended = settle.end(changes, message, attempt, outcome, now, rules=rules, around=around, last=not more_parts)
-            if more_parts and not goes_on:
+            if more_parts and following is None:
                 settle.put_back(changes, message, self.id, now)
             if ended is not None and message.report:
                 taken = reports.adopt_orphans(changes, ended, now, others=self._bridge.others)
-            if goes_on and following is not None:
-                next_armed = self._arm(following, changes)
+            return None if following is None else self._arm(following, changes)
 
-        await self._write(work)
-        if following is not None and not goes_on and not more_parts:
-            self.backlog.appendleft(following)
-        self._tell.ended(message, attempt, receipt, error, last=not more_parts)
-        if taken is not None:
-            self._reported(taken)
-        if error is not None:
+        async def then() -> None:
+            self._tell.ended(message, attempt, receipt, error, last=not more_parts)
+            if taken is not None:
+                self._reported(taken)
+            if error is not None:
+                self._bridge.wake_dispatch()
+                if isinstance(error, MaybeSent):
+                    self._bridge.wake_doubts()
+            await self._after_weighing()
+
+        return self._begin(work, then, follows=following is not None)
+
+    def _next_job(self) -> Job:
+        """What comes after it is claimed in the commit that arms it, if more is wanted."""
+        job = self.backlog.popleft()
+        if self.wants_more:
             self._bridge.wake_dispatch()
-            if isinstance(error, MaybeSent):
-                self._bridge.wake_doubts()
-        elif self.wants_more:
-            self._bridge.wake_dispatch()
-        await self._after_weighing()
-        if next_armed is not None:
-            self._tell.armed(next_armed.job.message, next_armed.attempt)
-        elif goes_on:
-            self._bridge.wake_dispatch()  # what was to follow may wait again
-        return next_armed
+        return job
+
+    @property
+    def _follows(self) -> bool:
+        """Another text can be armed. One for an exchanged SIM is a question for the dispatcher."""
+        return bool(self.backlog) and self.fit and self.backlog[0].sim == self.sim
+
+    def _arms_ahead(self, armed: Armed) -> bool:
+        """Another text is to be armed while this one is on the air. Not before a later part, which comes first, nor
+        while one text is to show whether the channel works."""
+        return len(armed.job.left) == 1 and self._follows and not self._breaker.probing and self.waits_for_disk
+
+    def _begin(
+        self,
+        work: Callable[[Changes], Armed | None],
+        then: Callable[[], Awaitable[None]] | None = None,
+        *,
+        follows: bool = True,
+    ) -> Written:
+        return Written(work=work, committed=self._bridge.store.write(work), then=then, follows=follows)
+
+    async def _end_of(self, written: Written) -> Armed | None:
+        """What was armed, when it is on disk."""
+        try:
+            armed = await written.committed
+        except StoreFull:
+            armed = await self._write(written.work)
+        if written.then is not None:
+            await written.then()
+        if armed is not None:
+            self._tell.armed(armed.job.message, armed.attempt)
+        elif written.follows:
+            self._bridge.wake_dispatch()  # it may wait again, for another time or channel
+        return armed
 
     async def _write(self, work: Callable[[Changes], T]) -> T:
         """On a full disk nothing new is armed, but outcomes are kept and tried again until there is room."""
@@ -549,3 +613,8 @@ class Channel:
         else:
             await self._return_backlog()
         self._bridge.wake_dispatch()
+
+
+def _held_back() -> NotSent:
+    """The end of a text that was armed behind the failure after which its channel rests."""
+    return NotSent("held back: the one before it failed, and the channel rests", code="held_back", cause=Cause.LINK)

@@ -9,7 +9,7 @@ Reads go through `Store.read`, on read-only connections, and see what is committ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -512,7 +512,13 @@ class Store(Protocol):
     epoch: int  # raised by one at each opening; written into each attempt
     recovered: Recovered  # what the opening found
 
-    async def write(self, work: Callable[[Changes], T]) -> T: ...
+    @property
+    def commit_took(self) -> float:
+        """Seconds from the begin of a transaction to its end on disk, smoothed."""
+
+    def write(self, work: Callable[[Changes], T]) -> Awaitable[T]:
+        """Begins at once. What is awaited is its commit, and what `work` returned."""
+
     async def read(self, work: Callable[[View], T]) -> T: ...
     def on_events(self, told: Callable[[frozenset[int]], None]) -> None:
         """`told` is called in the loop after each commit, with the endpoints for which there is something new, or that

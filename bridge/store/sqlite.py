@@ -157,8 +157,12 @@ class SqliteStore:
         """Returns when `damaged` is set, which is never if all goes well."""
         return await self._writer.until_refused()
 
-    async def write(self, work: Callable[[Changes], T]) -> T:
-        return cast(T, await self._writer.submit(work))
+    @property
+    def commit_took(self) -> float:
+        return self._writer.commit_took
+
+    def write(self, work: Callable[[Changes], T]) -> asyncio.Future[T]:
+        return self._writer.submit(work)
 
     async def read(self, work: Callable[[View], T]) -> T:
         if self._closed:

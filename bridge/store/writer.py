@@ -53,6 +53,7 @@ class Writer:
         self.on_events: Callable[[frozenset[int]], None] = lambda endpoints: None
         self.on_level: Callable[[Level], None] = lambda level: None
         self.failure: StoreDamaged | None = None  # set once; from then on every work gets it
+        self.commit_took = 0.0  # seconds from the begin of a group to its end on disk, smoothed
         self._connection = connection
         self._changes = changes
         self._path = path
@@ -150,7 +151,8 @@ class Writer:
         last = False
         try:
             self._begin()
-            until = time.monotonic() + GROUP_SECONDS
+            began = time.monotonic()
+            until = began + GROUP_SECONDS
             try:
                 while True:
                     work, future = jobs[-1]
@@ -171,6 +173,7 @@ class Writer:
                 outcomes = [self._guarded(job) for job in jobs]
             self._changes.settle()
             self._connection.execute("COMMIT")
+            self.commit_took += (time.monotonic() - began - self.commit_took) * 0.1
             self._has_room()
         except (sqlite3.Error, StoreError, _Lost) as error:
             self._changes.drop()

@@ -97,7 +97,10 @@ class Service:
         return command(*arguments, "--config", self.config, stdin=stdin)
 
     def write(self, work: Callable[[Changes], T]) -> T:
-        return self._call(self.store.write(work))
+        async def written() -> T:
+            return await self.store.write(work)
+
+        return self._call(written())
 
     def move(self, id: str, *statuses: Status) -> None:
         number = parse_id("msg", id)

@@ -99,7 +99,7 @@ def test_a_caller_who_went_away_leaves_the_work_done(place: Place) -> None:
     order = message()
 
     async def story(store: SqliteStore) -> Message | None:
-        writing = asyncio.create_task(store.write(lambda c: c.add([order])))
+        writing = asyncio.ensure_future(store.write(lambda c: c.add([order])))
         await asyncio.sleep(0)
         writing.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -143,7 +143,7 @@ def test_what_was_asked_for_before_closing_is_done_and_nothing_after(place: Plac
 
     async def story() -> None:
         async with place.open() as store:
-            writing = [asyncio.create_task(store.write(lambda c, o=o: c.add([o]))) for o in orders]  # type: ignore[misc]
+            writing = [store.write(lambda c, o=o: c.add([o])) for o in orders]  # type: ignore[misc]
             await asyncio.sleep(0)
             await store.close()
             await asyncio.gather(*writing)
