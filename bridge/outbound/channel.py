@@ -65,6 +65,7 @@ T = TypeVar("T")
 
 SHALLOW, DEEP = 2, 32  # messages claimed ahead: enough for a second, so that an urgent one waits no longer
 FULL_DISK_WAIT = 1.0
+FRESH = 10_000  # milliseconds for which a text may be armed before it goes on the air
 REPAIRING = "repairing"  # the code of a link that its driver has taken down to repair it
 
 
@@ -267,13 +268,14 @@ class Channel:
                 written = self._begin(partial(self._arm, self._next_job()))
             receipt, error = await self._submit_one(armed)
             ready = None if written is None else await self._end_of(written)
-            written = self._settle(armed, receipt, error, ready)
-            if ready is not None and error is None:
+            goes_on = error is None and not (ready is not None and self._stale(ready))
+            written = self._settle(armed, receipt, error, ready, goes_on=goes_on)
+            if ready is not None and goes_on:
                 armed = ready
                 continue
             armed, written = await self._end_of(written), None
-            if ready is not None and self._breaker.resting:
-                await self._end_of(self._settle(ready, None, _held_back(), ready))
+            if ready is not None and (self._breaker.resting or self._stale(ready)):
+                await self._end_of(self._settle(ready, None, _held_back(), ready, goes_on=False))
             elif ready is not None:
                 armed = ready
 
@@ -393,9 +395,17 @@ class Channel:
         """One that its client changed since it was claimed waits where the change wants it; a cancelled one stays."""
         changes.release(message.id, message.channel or route_queue(message), message.due_at, as_of=message.updated_at)
 
-    def _settle(self, armed: Armed, receipt: Receipt | None, error: SubmitError | None, ready: Armed | None) -> Written:
+    def _settle(
+        self,
+        armed: Armed,
+        receipt: Receipt | None,
+        error: SubmitError | None,
+        ready: Armed | None,
+        *,
+        goes_on: bool,
+    ) -> Written:
         """Begin to record how a submission ended and to arm what comes next, in one transaction. `ready`: what is armed
-        already, and goes first."""
+        already. It `goes_on` with that one, so that another may be armed ahead of it."""
         job, attempt, message = armed.job, armed.attempt, armed.job.message
         self._count(error)
         self._breaker.weigh(message.to, error)
@@ -405,7 +415,7 @@ class Channel:
         if more_parts:
             if self.fit and job.sim == self.sim:
                 following = msgspec.structs.replace(job, left=job.left[1:])
-        elif self._follows if ready is None else error is None and self._arms_ahead(ready):
+        elif self._follows if ready is None else goes_on and self._arms_ahead(ready):
             following = self._next_job()
         others = self._bridge.others(self.id, message) if isinstance(error, NotSent | Refused) else frozenset()
         around = settle.Surroundings(channel=self.id, others=others, sticks=self._bridge.sticks(message))
@@ -451,6 +461,11 @@ class Channel:
         """Another text is to be armed while this one is on the air. Not before a later part, which comes first, nor
         while one text is to show whether the channel works."""
         return len(armed.job.left) == 1 and self._follows and not self._breaker.probing and self.waits_for_disk
+
+    def _stale(self, ready: Armed) -> bool:
+        """Its predecessor was on the air for so long that its validity or its hours may be over by now."""
+        expires, now = ready.job.message.expires_at, self._bridge.now()
+        return now - ready.attempt.armed_at > FRESH or (expires is not None and expires <= now)
 
     def _begin(
         self,
@@ -616,5 +631,5 @@ class Channel:
 
 
 def _held_back() -> NotSent:
-    """The end of a text that was armed behind the failure after which its channel rests."""
-    return NotSent("held back: the one before it failed, and the channel rests", code="held_back", cause=Cause.LINK)
+    """The end of a text that was armed behind one that took long, or after whose failure the channel rests."""
+    return NotSent("held back: the one before it failed or took long", code="held_back", cause=Cause.LINK)

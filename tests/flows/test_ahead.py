@@ -6,17 +6,16 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from drivers.simulator.faults import Answer, SendFault
+from drivers.simulator.faults import SendFault
 from tests.flows.gateway import PATIENCE, Gateway, gateway
 
-ALICE, BOB = "+447700900900", "+447700900555"
-HELD = SendFault(to="555", taken=True, answer=Answer.NONE)  # the modem takes it and says nothing
+ALICE = "+447700900900"
 
 
-async def batch(gate: Gateway, *orders: tuple[str, str]) -> list[str]:
+async def batch(gate: Gateway, *orders: tuple[str, str], **options: Any) -> list[str]:
     """Numbers and texts, ordered at once; their ids."""
     messages = [{"to": to, "text": text} for to, text in orders]
-    answer = await gate.http.post("/v1/batches", json={"messages": messages, "report": False})
+    answer = await gate.http.post("/v1/batches", json={"messages": messages, "report": False, **options})
     assert answer.status_code == 202, answer.text
     return [m["id"] for m in answer.json()["messages"]]
 
@@ -28,17 +27,21 @@ async def hurry(gate: Gateway) -> None:
             await gate.status(id, "sent")
 
 
-async def held(gate: Gateway) -> list[str]:
-    """Three texts: the first is on the air and gets no answer, the second is armed behind it."""
+async def held(gate: Gateway, **options: Any) -> list[str]:
+    """Three texts: the first is on the air until `landed`, the second is armed behind it."""
     await hurry(gate)
-    gate.sim.modems[0].set_faults(sends=(HELD,))
+    gate.sim.modems[0].set_faults(on_air=True)
     before = gate.sim.network.ledger.total
-    ids = await batch(gate, (BOB, "first"), (ALICE, "second"), (ALICE, "third"))
+    ids = await batch(gate, (ALICE, "first"), (ALICE, "second"), (ALICE, "third"), **options)
     await gate.sim.network.submits(before + 1)
     async with asyncio.timeout(PATIENCE):
         while (await gate.message(ids[1]))["status"] != "sending":  # told when the first one has ended
             pass
     return ids
+
+
+def landed(gate: Gateway) -> None:
+    gate.sim.modems[0].set_faults(on_air=False)
 
 
 async def states(gate: Gateway, id: str) -> list[str]:
@@ -58,7 +61,7 @@ def test_one_is_armed_behind_the_one_on_the_air_and_no_more(tmp_path: Path) -> N
         ids = await held(gate)
         assert [(await gate.message(id))["status"] for id in ids] == ["sending", "sending", "queued"]
         assert gate.texts("second") == []
-        gate.sim.modems[0].modem.emit(b"\r\n+CMGS: 7\r\n\r\nOK\r\n")
+        landed(gate)
         for id in ids:
             message = await gate.status(id, "sent")
             assert [a["state"] for a in message["attempts"]] == ["accepted"]
@@ -74,6 +77,7 @@ def test_one_that_was_armed_behind_a_text_in_doubt_was_not_sent_and_goes_later(t
         await gate.status(first, "in_doubt")
         await gate.status(second, "queued")
         assert await states(gate, second) == ["refused_safe"]
+        landed(gate)
         gate.sim.modems[0].replug()
         for id in (second, third):
             message = await gate.status(id, "sent")
@@ -81,6 +85,40 @@ def test_one_that_was_armed_behind_a_text_in_doubt_was_not_sent_and_goes_later(t
         assert [len(gate.texts(t)) for t in ("first", "second", "third")] == [1, 1, 1]
 
     run(story, tmp_path)
+
+
+def test_one_that_expires_while_it_is_armed_is_not_sent(tmp_path: Path) -> None:
+    clock = {"ahead": 0}
+
+    async def story(gate: Gateway) -> None:
+        first, second, third = await held(gate, valid_for=60)
+        clock["ahead"] = 61_000
+        landed(gate)
+        await gate.status(first, "sent")
+        for id in (second, third):
+            await gate.status(id, "expired")
+        assert await states(gate, second) == ["refused_safe"]
+        assert await states(gate, third) == []
+        assert [t for t in gate.texts() if t != "warm"] == ["first"]
+
+    run(story, tmp_path, now_ahead=clock)
+
+
+def test_one_that_was_armed_long_ago_is_armed_again(tmp_path: Path) -> None:
+    """Its hours may be over, or it may have been meant for another time since."""
+    clock = {"ahead": 0}
+
+    async def story(gate: Gateway) -> None:
+        first, second, third = await held(gate)
+        clock["ahead"] = 11_000
+        landed(gate)
+        for id in (first, second, third):
+            await gate.status(id, "sent")
+        assert await states(gate, second) == ["refused_safe", "accepted"]
+        assert not (await gate.message(second))["possible_duplicate"]
+        assert [len(gate.texts(t)) for t in ("first", "second", "third")] == [1, 1, 1]
+
+    run(story, tmp_path, now_ahead=clock)
 
 
 def test_one_that_was_armed_behind_the_last_straw_is_held_back(tmp_path: Path) -> None:
