@@ -100,7 +100,6 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     work: Callable[[Changes], Armed | None]
     committed: Awaitable[Armed | None]
     then: Callable[[], Awaitable[None]] | None = None  # once it is on disk
-    follows: bool = True  # something was to be armed
 
 
 class Channel:
@@ -268,14 +267,16 @@ class Channel:
                 written = self._begin(partial(self._arm, self._next_job()))
             receipt, error = await self._submit_one(armed)
             ready = None if written is None else await self._end_of(written)
-            goes_on = error is None and not (ready is not None and self._stale(ready))
-            written = self._settle(armed, receipt, error, ready, goes_on=goes_on)
-            if ready is not None and goes_on:
+            self._count(error)
+            self._breaker.weigh(armed.job.message.to, error)
+            goes_on = error is None and ready is not None and not self._stale(ready)
+            written = self._settle(armed, receipt, error, self._following(armed, receipt, ready, goes_on=goes_on))
+            if goes_on:
                 armed = ready
                 continue
             armed, written = await self._end_of(written), None
             if ready is not None and (self._breaker.resting or self._stale(ready)):
-                await self._end_of(self._settle(ready, None, _held_back(), ready, goes_on=False))
+                await self._end_of(self._settle(ready, None, _held_back(), None))
             elif ready is not None:
                 armed = ready
 
@@ -396,27 +397,12 @@ class Channel:
         changes.release(message.id, message.channel or route_queue(message), message.due_at, as_of=message.updated_at)
 
     def _settle(
-        self,
-        armed: Armed,
-        receipt: Receipt | None,
-        error: SubmitError | None,
-        ready: Armed | None,
-        *,
-        goes_on: bool,
+        self, armed: Armed, receipt: Receipt | None, error: SubmitError | None, following: Job | None
     ) -> Written:
-        """Begin to record how a submission ended and to arm what comes next, in one transaction. `ready`: what is armed
-        already. It `goes_on` with that one, so that another may be armed ahead of it."""
+        """Begin to record how a submission ended and to arm what follows, in one transaction."""
         job, attempt, message = armed.job, armed.attempt, armed.job.message
-        self._count(error)
-        self._breaker.weigh(message.to, error)
         now = self._bridge.now()
         more_parts = receipt is not None and len(job.left) > 1
-        following: Job | None = None
-        if more_parts:
-            if self.fit and job.sim == self.sim:
-                following = msgspec.structs.replace(job, left=job.left[1:])
-        elif self._follows if ready is None else goes_on and self._arms_ahead(ready):
-            following = self._next_job()
         others = self._bridge.others(self.id, message) if isinstance(error, NotSent | Refused) else frozenset()
         around = settle.Surroundings(channel=self.id, others=others, sticks=self._bridge.sticks(message))
         rules = self._bridge.rules
@@ -443,7 +429,16 @@ class Channel:
                     self._bridge.wake_doubts()
             await self._after_weighing()
 
-        return self._begin(work, then, follows=following is not None)
+        return self._begin(work, then)
+
+    def _following(self, armed: Armed, receipt: Receipt | None, ready: Armed | None, *, goes_on: bool) -> Job | None:
+        """What is armed in the transaction that records the end of `armed`: its next part, or another text. `ready` is
+        armed already; when it `goes_on` with that one, another may be armed ahead of it."""
+        job = armed.job
+        if receipt is not None and len(job.left) > 1:
+            return msgspec.structs.replace(job, left=job.left[1:]) if self.fit and job.sim == self.sim else None
+        wanted = self._follows if ready is None else goes_on and self._arms_ahead(ready)
+        return self._next_job() if wanted else None
 
     def _next_job(self) -> Job:
         """What comes after it is claimed in the commit that arms it, if more is wanted."""
@@ -468,13 +463,9 @@ class Channel:
         return now - ready.attempt.armed_at > FRESH or (expires is not None and expires <= now)
 
     def _begin(
-        self,
-        work: Callable[[Changes], Armed | None],
-        then: Callable[[], Awaitable[None]] | None = None,
-        *,
-        follows: bool = True,
+        self, work: Callable[[Changes], Armed | None], then: Callable[[], Awaitable[None]] | None = None
     ) -> Written:
-        return Written(work=work, committed=self._bridge.store.write(work), then=then, follows=follows)
+        return Written(work=work, committed=self._bridge.store.write(work), then=then)
 
     async def _end_of(self, written: Written) -> Armed | None:
         """What was armed, when it is on disk."""
@@ -486,8 +477,8 @@ class Channel:
             await written.then()
         if armed is not None:
             self._tell.armed(armed.job.message, armed.attempt)
-        elif written.follows:
-            self._bridge.wake_dispatch()  # it may wait again, for another time or channel
+        else:
+            self._bridge.wake_dispatch()  # what was to follow may wait again, for another time or channel
         return armed
 
     async def _write(self, work: Callable[[Changes], T]) -> T:
